@@ -1,0 +1,92 @@
+# Yodel. `make` alone lists the targets.
+
+GO          ?= go
+BIN         ?= bin
+PREFIX      ?= /usr/local
+BINDIR      ?= $(PREFIX)/bin
+UNITDIR     ?= $(PREFIX)/lib/systemd/system
+FUZZTIME    ?= 10s
+BENCHTIME   ?= 1s
+TESTTIMEOUT ?= 5m
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+# The peer plays and encodes through C libraries; CGO_ENABLED=0 builds one
+# without a speaker, which sends L16. The daemon never needs C.
+CGO_ENABLED ?= 1
+export CGO_ENABLED
+
+# The tag leaves out libopusfile, which Yodel does not use.
+TAGS    := -tags nolibopusfile
+LDFLAGS := -ldflags "-X main.version=$(VERSION)"
+
+LINT_VERSION := v2.15.0
+LINT         := .tools/golangci-lint-$(LINT_VERSION)
+PROTOC_GEN   := .tools/protoc-gen-go
+
+.DEFAULT_GOAL := help
+.PHONY: help deps deps-build deps-test build demo test race fuzz lint bench install generate clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+deps: ## install what building and testing need and is missing
+	@.ci/deps build test
+
+deps-build:
+	@.ci/deps build
+
+deps-test:
+	@.ci/deps build test
+
+build: deps-build ## build bin/yodel and bin/yodeld
+	$(GO) build -trimpath $(TAGS) $(LDFLAGS) -o $(BIN)/yodel ./cmd/yodel
+	CGO_ENABLED=0 $(GO) build -trimpath $(TAGS) $(LDFLAGS) -o $(BIN)/yodeld ./cmd/yodeld
+
+demo: build ## shout into a room of one's own on this machine and measure the echo
+	$(GO) run $(TAGS) ./cmd/internal/demo -bin $(BIN)
+
+test: deps-test build ## run every test, those of the installed service too
+	$(GO) test $(TAGS) -timeout $(TESTTIMEOUT) ./...
+
+# The service test drives installed binaries and has no concurrency of its own:
+# under the race detector it would only run `make test` again.
+race: deps-test ## run every test but the service's under the race detector
+	$(GO) test $(TAGS) -race -timeout $(TESTTIMEOUT) $$($(GO) list $(TAGS) ./... | grep -v '/systemd$$')
+
+fuzz: deps-build ## run every fuzz target for FUZZTIME each
+	@GO="$(GO)" .ci/fuzz $(FUZZTIME) $(TAGS)
+
+lint: deps-build $(LINT) ## check format, vet, the build without cgo, linters, the unit
+	@out=$$(gofmt -l .); test -z "$$out" || { echo "gofmt would change:"; echo "$$out"; exit 1; }
+	$(GO) vet $(TAGS) ./...
+	CGO_ENABLED=0 $(GO) vet ./...
+	CGO_ENABLED=0 $(GO) build ./...
+	$(LINT) run ./...
+	.ci/verify-unit systemd/yodeld.service
+
+bench: deps-build ## run the benchmarks
+	$(GO) test $(TAGS) -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+
+install: | $(BIN)/yodel $(BIN)/yodeld ## install below $(DESTDIR)$(PREFIX); starts nothing
+	install -D -m 0755 $(BIN)/yodel $(DESTDIR)$(BINDIR)/yodel
+	install -D -m 0755 $(BIN)/yodeld $(DESTDIR)$(BINDIR)/yodeld
+	install -d $(DESTDIR)$(UNITDIR)
+	sed 's|/usr/bin/yodeld|$(BINDIR)/yodeld|g' systemd/yodeld.service > $(DESTDIR)$(UNITDIR)/yodeld.service
+	chmod 0644 $(DESTDIR)$(UNITDIR)/yodeld.service
+
+# Only for an install without a build before it.
+$(BIN)/yodel $(BIN)/yodeld:
+	$(MAKE) build
+
+generate: $(PROTOC_GEN) ## regenerate the Protocol Buffers code (needs protoc)
+	protoc --plugin=$(PROTOC_GEN) --go_out=. --go_opt=paths=source_relative wire/yodel.proto
+
+clean: ## remove what the other targets made
+	rm -rf bin .tools
+
+$(LINT):
+	GOBIN=$(CURDIR)/.tools $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	mv .tools/golangci-lint $@
+
+$(PROTOC_GEN): go.mod
+	$(GO) build -o $@ google.golang.org/protobuf/cmd/protoc-gen-go
