@@ -1,0 +1,71 @@
+package wire
+
+import "time"
+
+// Versions of the protocol that this package speaks.
+const (
+	MinVersion = 1
+	MaxVersion = 1
+)
+
+// DefaultPort is the daemon's UDP port: "YODL" on a phone's keypad.
+const DefaultPort = 9635
+
+// MaxDatagram is the most bytes of UDP payload that are sent or accepted: with 48 bytes of IPv6 and
+// UDP header it passes every link of 1280 bytes (RFC 8200, 5) with room for a tunnel.
+const MaxDatagram = 1200
+
+// MaxBody is the most bytes of a Publish body; with the other fields the message stays under the
+// stream's 64 KiB.
+const MaxBody = 60 << 10
+
+// SSRCs of the two message streams. Audio gets its SSRCs from the daemon, all at or above MinAudioSSRC.
+const (
+	SSRCPeer     = 1
+	SSRCDaemon   = 2
+	MinAudioSSRC = 1 << 16
+)
+
+// Payload types (RFC 3550, 5.1).
+const (
+	PayloadPCMU    = 0   // RFC 3551, 6
+	PayloadPCMA    = 8   // RFC 3551, 6
+	PayloadL16     = 96  // L16/48000/1 in packets of 10 ms (RFC 3551, 4.5.11)
+	PayloadMessage = 100 // "yodel message", clock 1000 Hz
+	PayloadOpus    = 111 // RFC 7587; 20 ms, constant bit rate
+)
+
+// Liveness.
+const (
+	DeadAfter      = 30 * time.Second // of silence
+	PingEvery      = 15 * time.Second // of an idle session, as a reliable message
+	ReportEvery    = 5 * time.Second  // RTCP reports while audio flows
+	KeepaliveEvery = 15 * time.Second // RTCP reports otherwise; NATs forget after 30 s
+	ByeTimes       = 3                // a BYE is sent so often …
+	ByeSpacing     = 50 * time.Millisecond
+)
+
+// MaxDelay is the longest echo delay of a room.
+const MaxDelay = 60 * time.Second
+
+// maxLead is the most that audio is sent before it is due.
+const maxLead = 1500 * time.Millisecond
+
+// Lead is how long before its due time the daemon sends a packet in a room with that delay: three
+// quarters of the delay, at most 1.5 s, in whole milliseconds. A receiver's playout buffer is that deep, so that both
+// the way in and the way out have time for repair.
+func Lead(delay time.Duration) time.Duration {
+	return min(delay*3/4, maxLead).Truncate(time.Millisecond)
+}
+
+// ClockRate gives the RTP clock of an audio payload type in Hz; ok is false for a payload type that is
+// not relayed.
+func ClockRate(payloadType uint8) (hz int, ok bool) {
+	switch payloadType {
+	case PayloadOpus, PayloadL16:
+		return 48000, true
+	case PayloadPCMU, PayloadPCMA:
+		return 8000, true
+	}
+	return 0, false
+}

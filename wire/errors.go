@@ -1,0 +1,11 @@
+package wire
+
+import "errors"
+
+// Errors of names and messages. They are wrapped with what was wrong.
+var (
+	ErrRoomName = errors.New("illegal room name")
+	ErrNick     = errors.New("illegal nick")
+	ErrMessage  = errors.New("malformed message")
+	ErrFeedback = errors.New("malformed feedback")
+)
