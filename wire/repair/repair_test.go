@@ -1,0 +1,172 @@
+package repair
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var t0 = time.Unix(1000, 0)
+
+func at(ms int) time.Time { return t0.Add(time.Duration(ms) * time.Millisecond) }
+
+func ask(q *Requester, ms int) []uint16 { return q.Missing(at(ms), 30*time.Millisecond, nil) }
+
+func want(t *testing.T, what string, got []uint16, seqs ...uint16) {
+	t.Helper()
+	if d := cmp.Diff(seqs, got); d != "" && len(got)+len(seqs) > 0 {
+		t.Errorf("%s: (-want +got)\n%s", what, d)
+	}
+}
+
+func TestGapIsAskedForAfterTheReorderWait(t *testing.T) {
+	var q Requester
+	q.Received(at(0), 10)
+	q.Received(at(20), 13)
+	want(t, "at once", ask(&q, 20))
+	if d := q.Deadline(); !d.Equal(at(40)) {
+		t.Errorf("deadline %v, want 40 ms", d.Sub(t0))
+	}
+	want(t, "after 20 ms", ask(&q, 40), 11, 12)
+	want(t, "before an answer can be there", ask(&q, 79))
+	q.Received(at(79), 11)
+	want(t, "again", ask(&q, 80), 12)
+	if !q.Received(at(90), 12) {
+		t.Error("the repaired packet counts as a duplicate")
+	}
+	if q.Received(at(91), 12) {
+		t.Error("a duplicate counts as new")
+	}
+	if !q.Deadline().IsZero() || q.Outstanding() != 0 {
+		t.Errorf("something is still missing: %d", q.Outstanding())
+	}
+}
+
+func TestFirstAndLastPacketShow(t *testing.T) {
+	var q Requester
+	q.Start(at(0), 5)
+	q.Received(at(20), 6)
+	q.Through(at(40), 8)
+	want(t, "all", ask(&q, 60), 5, 7, 8)
+}
+
+func TestStartThatComesLate(t *testing.T) {
+	var q Requester
+	q.Received(at(0), 7)
+	q.Start(at(10), 5)
+	if !q.Received(at(15), 6) {
+		t.Error("a packet between the start and the first one counts as a duplicate")
+	}
+	want(t, "the first", ask(&q, 50), 5)
+}
+
+func TestFirstTwoPacketsReordered(t *testing.T) {
+	var q Requester
+	q.Received(at(0), 2)
+	if !q.Received(at(1), 1) {
+		t.Error("the older packet counts as a duplicate")
+	}
+	want(t, "nothing", ask(&q, 100))
+}
+
+func TestReorderedPacketIsNotAskedFor(t *testing.T) {
+	var q Requester
+	q.Received(at(0), 1)
+	q.Received(at(5), 3)
+	q.Received(at(10), 2)
+	want(t, "later", ask(&q, 1000))
+}
+
+func TestGiveUp(t *testing.T) {
+	var q Requester
+	q.Received(at(0), 1)
+	q.Received(at(0), 6)
+	q.GiveUp(4)
+	want(t, "what is left", ask(&q, 50), 4, 5)
+	if q.Lost() != 2 {
+		t.Errorf("lost %d, want 2", q.Lost())
+	}
+	if q.Received(at(60), 2) {
+		t.Error("a packet that was given up counts as new")
+	}
+}
+
+func TestRequestsAreBounded(t *testing.T) {
+	var q Requester
+	q.Received(at(0), 1)
+	q.Received(at(0), 3)
+	asks := 0
+	for ms := 0; ms < 60_000; ms += 10 {
+		asks += len(ask(&q, ms))
+	}
+	if asks != maxAsks || q.Outstanding() != 0 || q.Lost() != 1 {
+		t.Errorf("%d requests, %d outstanding, %d lost; want %d, 0, 1", asks, q.Outstanding(), q.Lost(), maxAsks)
+	}
+	q.Received(at(0), 1<<40)
+	if q.Outstanding() != maxMissing-1 {
+		t.Errorf("%d holes after a great jump, want %d", q.Outstanding(), maxMissing-1)
+	}
+}
+
+// Whatever order packets come in, what is received, outstanding and lost adds up to what was sent.
+func TestAccountsAddUp(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	for range 200 {
+		var q Requester
+		n := 1 + r.Uint64N(1500)
+		got := uint64(0)
+		q.Start(at(0), 0)
+		for i := uint64(0); i < n; i++ {
+			seq := i
+			if r.IntN(5) == 0 {
+				seq = r.Uint64N(n)
+			}
+			if q.Received(at(int(i)*20), seq) {
+				got++
+			}
+			if r.IntN(50) == 0 {
+				q.GiveUp(r.Uint64N(i + 1))
+			}
+			q.Missing(at(int(i)*20), time.Millisecond, nil)
+		}
+		q.Through(at(int(n)*20), n-1)
+		if sum := got + q.Lost() + uint64(q.Outstanding()); sum != n {
+			t.Fatalf("%d received + %d lost + %d outstanding ≠ %d sent", got, q.Lost(), q.Outstanding(), n)
+		}
+	}
+}
+
+func TestResenderLimits(t *testing.T) {
+	var r Resender
+	if r.Allow(1) {
+		t.Error("a resend before anything was sent")
+	}
+	for range 100 {
+		r.Sent()
+	}
+	n := 0
+	for range 20 {
+		if r.Allow(1) {
+			n++
+		}
+	}
+	if n != maxResends {
+		t.Errorf("one packet was resent %d times, want %d", n, maxResends)
+	}
+	for seq := uint64(2); seq < 1000; seq++ {
+		if r.Allow(seq) {
+			n++
+		}
+	}
+	if n != 100 {
+		t.Errorf("%d resends for 100 packets", n)
+	}
+	r.Forget(1000)
+	if len(r.tries) != 0 {
+		t.Errorf("%d packets remembered after Forget", len(r.tries))
+	}
+}

@@ -1,0 +1,177 @@
+package repair
+
+import (
+	"slices"
+	"time"
+)
+
+const (
+	// reorderWait is how long a gap is left alone: most late packets are reordered, not lost.
+	reorderWait = 20 * time.Millisecond
+	// minAskAgain keeps requests apart where the round trip is very short.
+	minAskAgain = 40 * time.Millisecond
+	// fastAsks is how many requests for one packet go out as fast as answers can come; the time between later ones
+	// doubles up to slowest, so that a path that is dead for a second is not flooded.
+	fastAsks = 4
+	slowest  = 320 * time.Millisecond
+	// maxAsks bounds the requests for one packet. Requests are lost too, so it is more than the resends that are allowed.
+	maxAsks = 24
+	// maxMissing bounds the holes that are kept; a longer gap keeps only its newest end.
+	maxMissing = 512
+	// maxLower is how far the beginning of a stream may move back.
+	maxLower = 64
+)
+
+// Requester knows which packets of one stream are missing and when to ask for them.
+// The zero value is ready; the first packet that it hears of starts the stream.
+type Requester struct {
+	started bool
+	gaveUp  bool // the beginning is past
+	first   uint64
+	highest uint64 // all up to here have come or are in missing, or were given up
+	missing []hole // in order of seq
+	lost    uint64
+}
+
+type hole struct {
+	seq  uint64
+	next time.Time // when to ask
+	asks int
+}
+
+// Start tells that the stream begins with the packet seq, so that its loss shows.
+func (q *Requester) Start(now time.Time, seq uint64) {
+	switch {
+	case !q.started:
+		q.started, q.first, q.highest = true, seq, seq
+		q.missing = append(q.missing, hole{seq: seq, next: now.Add(reorderWait)})
+	case seq < q.first:
+		q.lower(now, seq)
+	}
+}
+
+// Received tells that a packet has come. It is true when the packet fills a hole or is new, false when it was
+// there before or had been given up.
+func (q *Requester) Received(now time.Time, seq uint64) bool {
+	switch {
+	case !q.started:
+		q.started, q.first, q.highest = true, seq, seq
+		return true
+	case seq > q.highest:
+		q.extend(now, seq)
+		q.missing = q.missing[:len(q.missing)-1] // seq itself is there
+		return true
+	case seq < q.first:
+		q.lower(now, seq)
+	}
+	i, found := q.find(seq)
+	if found {
+		q.missing = slices.Delete(q.missing, i, i+1)
+	}
+	return found
+}
+
+// lower adds holes for the packets from seq to the one before the first, when those are few: the first packets of a
+// stream were reordered, or its start became known late.
+func (q *Requester) lower(now time.Time, seq uint64) {
+	if q.first-seq > maxLower || q.gaveUp {
+		return
+	}
+	early := make([]hole, 0, q.first-seq)
+	for s := seq; s < q.first; s++ {
+		early = append(early, hole{seq: s, next: now.Add(reorderWait)})
+	}
+	q.missing = slices.Insert(q.missing, 0, early...)
+	q.first = seq
+}
+
+// Through tells that the packets up to last have been sent: those that have not come are missing.
+func (q *Requester) Through(now time.Time, last uint64) {
+	if q.started && last > q.highest {
+		q.extend(now, last)
+	}
+}
+
+// extend adds holes for all packets after the highest one, up to and with seq.
+func (q *Requester) extend(now time.Time, seq uint64) {
+	from := q.highest + 1
+	if seq-from >= maxMissing {
+		q.lost += seq - maxMissing + 1 - from
+		from = seq - maxMissing + 1
+	}
+	if over := len(q.missing) + int(seq-from) + 1 - maxMissing; over > 0 {
+		over = min(over, len(q.missing))
+		q.lost += uint64(over)
+		q.missing = slices.Delete(q.missing, 0, over)
+	}
+	for s := from; s <= seq; s++ {
+		q.missing = append(q.missing, hole{seq: s, next: now.Add(reorderWait)})
+	}
+	q.highest = seq
+}
+
+// Missing appends the sequence numbers to ask for now. rtt is the round trip to the sender: a packet is
+// asked for again only when an answer to the last request could have come.
+func (q *Requester) Missing(now time.Time, rtt time.Duration, dst []uint16) []uint16 {
+	again := max(rtt+rtt/4, minAskAgain)
+	keep := q.missing[:0]
+	for _, h := range q.missing {
+		if !h.next.After(now) {
+			if h.asks == maxAsks {
+				q.lost++
+				continue
+			}
+			dst = append(dst, uint16(h.seq))
+			h.asks++
+			h.next = now.Add(spacing(again, h.asks))
+		}
+		keep = append(keep, h)
+	}
+	q.missing = keep
+	return dst
+}
+
+// spacing is the time from one request to the next.
+func spacing(again time.Duration, asks int) time.Duration {
+	if asks <= fastAsks {
+		return again
+	}
+	return max(again, min(again<<(asks-fastAsks), slowest))
+}
+
+// Deadline is when Missing has something to say next; the zero time means never.
+func (q *Requester) Deadline() time.Time {
+	var first time.Time
+	for _, h := range q.missing {
+		if first.IsZero() || h.next.Before(first) {
+			first = h.next
+		}
+	}
+	return first
+}
+
+// GiveUp drops the holes before seq: what comes now would be too late.
+func (q *Requester) GiveUp(before uint64) {
+	i, _ := q.find(before)
+	q.lost += uint64(i)
+	q.missing = slices.Delete(q.missing, 0, i)
+	q.gaveUp = q.gaveUp || before > q.first
+}
+
+// Outstanding is how many packets are missing and not given up.
+func (q *Requester) Outstanding() int { return len(q.missing) }
+
+// Lost is how many packets have been given up.
+func (q *Requester) Lost() uint64 { return q.lost }
+
+func (q *Requester) find(seq uint64) (int, bool) {
+	return slices.BinarySearchFunc(q.missing, seq, func(h hole, s uint64) int {
+		switch {
+		case h.seq < s:
+			return -1
+		case h.seq > s:
+			return 1
+		}
+		return 0
+	})
+}

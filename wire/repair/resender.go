@@ -1,0 +1,44 @@
+package repair
+
+const (
+	// maxResends is how often one packet is resent.
+	maxResends = 8
+	// maxCredit is how many resends may come in one burst: about two seconds of speech.
+	maxCredit = 128
+)
+
+// Resender limits the resends of one stream to one receiver: each packet at most 8 times, and all resends together at
+// most as many packets as the stream itself has sent. The zero value is ready.
+type Resender struct {
+	credit int
+	tries  map[uint64]uint8
+}
+
+// Sent tells that a packet of the stream has been sent for the first time.
+func (r *Resender) Sent() {
+	if r.credit < maxCredit {
+		r.credit++
+	}
+}
+
+// Allow tells whether the packet may be resent now, and counts it if so.
+func (r *Resender) Allow(seq uint64) bool {
+	if r.credit == 0 || r.tries[seq] >= maxResends {
+		return false
+	}
+	if r.tries == nil {
+		r.tries = make(map[uint64]uint8)
+	}
+	r.credit--
+	r.tries[seq]++
+	return true
+}
+
+// Forget drops what is known of packets before seq; they are not resent any more.
+func (r *Resender) Forget(before uint64) {
+	for seq := range r.tries {
+		if seq < before {
+			delete(r.tries, seq)
+		}
+	}
+}
