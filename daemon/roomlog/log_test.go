@@ -1,0 +1,126 @@
+package roomlog
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func add(t *testing.T, l *Log, room string, id uint64, body string) Result {
+	t.Helper()
+	var got *Result
+	l.Append(Entry{Room: room, Sender: [32]byte{1}, ID: id, Body: []byte(body), At: int64(id)}, func(r Result) { got = &r })
+	if got == nil {
+		t.Fatal("no outcome")
+	}
+	return *got
+}
+
+func bodies(es []Entry) []string {
+	var out []string
+	for _, e := range es {
+		out = append(out, string(e.Body))
+	}
+	return out
+}
+
+func TestPositionsIncreaseAndChain(t *testing.T) {
+	l := New(Limits{})
+	var prev uint64
+	for i := range uint64(5) {
+		e := add(t, l, "a", i+1, "x").Entry
+		add(t, l, "b", i+1, "y")
+		if e.Pos <= prev || e.Prev != prev {
+			t.Fatalf("entry %d: pos %d prev %d, the one before was %d", i, e.Pos, e.Prev, prev)
+		}
+		prev = e.Pos
+	}
+	if l.Newest("a") != prev || l.Newest("none") != 0 {
+		t.Errorf("newest %d, want %d", l.Newest("a"), prev)
+	}
+}
+
+func TestSameIDIsOneEntry(t *testing.T) {
+	l := New(Limits{})
+	first := add(t, l, "a", 7, "x")
+	again := add(t, l, "a", 7, "x")
+	if !again.Duplicate || again.Entry.Pos != first.Entry.Pos {
+		t.Errorf("a repeated message got position %d, duplicate %v; the first has %d", again.Entry.Pos, again.Duplicate, first.Entry.Pos)
+	}
+	if r := add(t, l, "a", 7, "other"); !errors.Is(r.Err, ErrIDReused) {
+		t.Errorf("same id with other bytes: %v", r.Err)
+	}
+	if r := add(t, l, "b", 7, "x"); r.Duplicate || r.Err != nil {
+		t.Error("the same id in another room is another message")
+	}
+	if n := len(l.Read("a", 0, nil, 10)); n != 1 {
+		t.Errorf("%d entries, want 1", n)
+	}
+}
+
+func TestCursors(t *testing.T) {
+	l := New(Limits{})
+	id := l.ID()
+	for i := range uint64(5) {
+		add(t, l, "a", i+1, fmt.Sprint(i+1))
+		add(t, l, "b", i+1, "-")
+	}
+	third := l.Read("a", 0, nil, 3)[2].Pos
+	for name, c := range map[string]struct {
+		cursor Cursor
+		want   []string
+	}{
+		"last 2":        {l.Last("a", 2), []string{"4", "5"}},
+		"last 99":       {l.Last("a", 99), []string{"1", "2", "3", "4", "5"}},
+		"last 0":        {l.Last("a", 0), nil},
+		"since 4":       {l.Since("a", 4), []string{"4", "5"}},
+		"since never":   {l.Since("a", 99), nil},
+		"after third":   {l.After("a", id[:], third), []string{"4", "5"}},
+		"after start":   {l.After("a", id[:], 0), []string{"1", "2", "3", "4", "5"}},
+		"after newest":  {l.After("a", id[:], l.Newest("a")), nil},
+		"live, in fact": {Cursor{After: l.Newest("a")}, nil},
+	} {
+		if d := cmp.Diff(c.want, bodies(l.Read("a", c.cursor.After, nil, 100))); d != "" {
+			t.Errorf("%s: (-want +got)\n%s", name, d)
+		}
+		if c.cursor.Truncated || c.cursor.Count != uint64(len(c.want)) {
+			t.Errorf("%s: %+v, want %d entries, nothing truncated", name, c.cursor, len(c.want))
+		}
+	}
+}
+
+func TestForeignPositionIsTruncated(t *testing.T) {
+	l := New(Limits{})
+	add(t, l, "a", 1, "1")
+	other := New(Limits{}).ID()
+	if c := l.After("a", other[:], 1); !c.Truncated || c.Count != 1 {
+		t.Errorf("position of another log: %+v", c)
+	}
+}
+
+func TestWhatIsOldGoes(t *testing.T) {
+	l := New(Limits{Entries: 3, Bytes: 100})
+	id := l.ID()
+	for i := range uint64(5) {
+		add(t, l, "a", i+1, fmt.Sprint(i+1))
+	}
+	if d := cmp.Diff([]string{"3", "4", "5"}, bodies(l.Read("a", 0, nil, 100))); d != "" {
+		t.Errorf("(-want +got)\n%s", d)
+	}
+	if c := l.After("a", id[:], 1); !c.Truncated || c.Count != 3 {
+		t.Errorf("after a position whose successor is gone: %+v", c)
+	}
+	if c := l.After("a", id[:], 2); c.Truncated || c.Count != 3 {
+		t.Errorf("after a gone position whose successors are all there: %+v", c)
+	}
+	if c := l.Last("a", 4); !c.Truncated {
+		t.Errorf("more than is kept was asked for: %+v", c)
+	}
+	add(t, l, "a", 6, string(make([]byte, 200)))
+	if n := len(l.Read("a", 0, nil, 100)); n != 1 {
+		t.Errorf("%d entries after one over the byte limit, want only the newest", n)
+	}
+	add(t, l, "a", 1, "1")
+}
