@@ -1,0 +1,88 @@
+package daemon
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"yodel/wire"
+	"yodel/wire/secure"
+)
+
+// AddressRule says when the address of a member is shown to others.
+type AddressRule string
+
+// The address rules.
+const (
+	AddressPrivate AddressRule = "private" // only private and loopback addresses
+	AddressAlways  AddressRule = "always"
+	AddressNever   AddressRule = "never"
+)
+
+// DefaultDelay is the echo delay of a room that nothing is said of.
+const DefaultDelay = 10 * time.Second
+
+// Config is what a daemon is started with.
+type Config struct {
+	// Listen is the UDP address; port 0 lets the system choose.
+	Listen netip.AddrPort
+	// Identity is the daemon's key; it must be there.
+	Identity *secure.Identity
+	// Open admits every identity. It must be set to listen elsewhere than on loopback.
+	Open bool
+	// Delay is the echo delay of rooms that are not in Rooms; zero is a live room.
+	Delay time.Duration
+	// Rooms are the rooms that are always there, with their delays.
+	Rooms map[string]time.Duration
+	// LogMessages puts the text of messages into the log.
+	LogMessages bool
+	// ShowAddress says when addresses are shown; empty is AddressPrivate.
+	ShowAddress AddressRule
+	// Software names the program to peers.
+	Software string
+	// Logger gets what happens; nil drops it.
+	Logger *slog.Logger
+}
+
+// check tells what is wrong with a configuration.
+func (c *Config) check() error {
+	if c.Identity == nil {
+		return fmt.Errorf("%w: no identity", ErrConfig)
+	}
+	if !c.Listen.IsValid() {
+		return fmt.Errorf("%w: no address to listen on", ErrConfig)
+	}
+	if !c.Open && !c.Listen.Addr().IsLoopback() {
+		return fmt.Errorf("%w: %s can be reached from outside, and anyone may come in", ErrAccess, c.Listen)
+	}
+	if err := checkDelay(c.Delay); err != nil {
+		return err
+	}
+	for name, delay := range c.Rooms {
+		if err := wire.CheckRoom(name); err != nil {
+			return fmt.Errorf("%w: %w", ErrConfig, err)
+		}
+		if err := checkDelay(delay); err != nil {
+			return fmt.Errorf("room %s: %w", name, err)
+		}
+	}
+	switch c.ShowAddress {
+	case "":
+		c.ShowAddress = AddressPrivate
+	case AddressPrivate, AddressAlways, AddressNever:
+	default:
+		return fmt.Errorf("%w: presence address %q: private, always or never", ErrConfig, c.ShowAddress)
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+func checkDelay(d time.Duration) error {
+	if d < 0 || d > wire.MaxDelay {
+		return fmt.Errorf("%w: a delay of %v: it must be from 0 to %v", ErrConfig, d, wire.MaxDelay)
+	}
+	return nil
+}

@@ -1,0 +1,58 @@
+package daemon
+
+import (
+	"log/slog"
+	"time"
+)
+
+// drop is a reason for which a datagram or packet goes no further.
+type drop uint8
+
+const (
+	dropUnknownKind drop = iota
+	dropUnknownAddress
+	dropNotValidated
+	dropHandshakes
+	dropUnauthentic
+	dropMalformed
+	dropForeignSSRC
+	dropDuplicate
+	dropLate
+	dropJump
+	dropEchoFull
+	dropResend
+	dropTransient
+	dropSeal
+	dropSend
+	dropKinds
+)
+
+var dropNames = [dropKinds]string{
+	"unknown kind", "unknown address", "address not validated", "too many handshakes", "not authentic", "malformed",
+	"foreign SSRC", "duplicate", "late", "sequence jump", "echo full", "resend refused", "transient to slow peer",
+	"not sealed", "not sent",
+}
+
+// drops counts by reason. It belongs to the loop.
+type drops struct {
+	now, logged [dropKinds]uint64
+	next        time.Time
+}
+
+func (d *drops) count(why drop) { d.now[why]++ }
+
+// log writes one line with what was dropped since the last one, at most one a second.
+func (d *drops) log(now time.Time, l *slog.Logger) {
+	if now.Before(d.next) || d.now == d.logged {
+		return
+	}
+	d.next = now.Add(time.Second)
+	attrs := make([]any, 0, 2*dropKinds)
+	for i, n := range d.now {
+		if n > d.logged[i] {
+			attrs = append(attrs, slog.Uint64(dropNames[i], n-d.logged[i]))
+		}
+	}
+	d.logged = d.now
+	l.Info("dropped", attrs...)
+}

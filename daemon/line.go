@@ -1,0 +1,347 @@
+package daemon
+
+import (
+	"time"
+
+	"yodel/wire"
+	"yodel/wire/repair"
+)
+
+const (
+	// lineSlots bounds the packets of one stream, kept from arrival to keepFor after they were due: the longest delay in 10 ms
+	// packets, and some.
+	lineSlots = 8192
+	// keepFor is how long after its due time a packet can still be resent.
+	keepFor = 2 * time.Second
+	// liveGrace is how long after its turn a packet of a live room is still passed on.
+	liveGrace = 200 * time.Millisecond
+	// longFrame is the longest time that one packet is taken to last.
+	longFrame = 20 * time.Millisecond
+	// maxJump is the most that a talker's sequence number may move at once.
+	maxJump = 1 << 14
+)
+
+// verdict is what a line makes of a packet.
+type verdict uint8
+
+const (
+	accepted verdict = iota
+	duplicate
+	late   // it could not be heard in time any more
+	jumped // the sequence number is not near the others
+)
+
+// slot is one packet in the line.
+type slot struct {
+	seq    uint64
+	packet []byte    // plaintext RTP; nil: not there
+	due    time.Time // when it is to be heard
+	sent   bool
+}
+
+// line is the delay line of one stream: it takes a talker's packets as they come, cuts duplicates,
+// restores order, asks for what is missing, and gives each packet out once its time has come. A packet is due at
+//
+//	the arrival anchor of its talkspurt + its RTP timestamp's distance from it + the delay
+//
+// and goes out lead earlier; in a live room (delay 0) at once. It is a state machine: time is an argument.
+type line struct {
+	clock       int // Hz of the RTP timestamp
+	delay, lead time.Duration
+	bufs        *buffers
+
+	unwrap wire.Unwrapper
+	asks   repair.Requester
+	anchor anchor
+
+	slots   []slot // a ring of lineSlots at most, by sequence number; grows as needed
+	base    uint64 // lowest sequence number that can be in slots
+	next    uint64 // lowest one that has not had its turn
+	top     uint64 // one over the highest that came
+	lates   []uint64
+	past    uint64    // the packets before it are too late to be heard
+	pastDue time.Time // when the one before it was due
+	bytes   int
+	started bool
+	ended   bool
+	last    uint64 // of the talkspurt, when ended
+	got     uint64 // packets accepted since the talkspurt began
+}
+
+// start begins a talkspurt with the packet first.
+func (l *line) start(now time.Time, first uint16) {
+	seq, ok := l.unwrap.Unwrap(first)
+	if !ok {
+		return
+	}
+	if !l.started || l.ended {
+		l.asks.Start(now, seq)
+		l.anchor = anchor{clock: l.clock}
+		l.got = 0
+	} else {
+		l.asks.Start(now, seq)
+	}
+	l.ended = false
+	l.begin(seq)
+}
+
+func (l *line) begin(seq uint64) {
+	if !l.started {
+		l.started = true
+		l.base, l.next, l.top = seq, seq, seq
+		l.anchor.clock = l.clock
+	}
+}
+
+// end tells the last packet of the talkspurt.
+func (l *line) end(now time.Time, last uint16) {
+	if !l.started || l.ended {
+		return
+	}
+	seq, ok := l.peek(last)
+	if !ok || seq >= l.top+maxJump || seq < l.base {
+		seq = max(l.top, l.base+1) - 1
+	}
+	l.last = seq
+	l.ended = true
+	l.asks.Through(now, l.last)
+}
+
+// arrive takes a packet; the line keeps a copy.
+func (l *line) arrive(now time.Time, seq16 uint16, timestamp uint32, packet []byte) verdict {
+	seq, ok := l.peek(seq16)
+	if !ok || l.started && (seq >= l.top+maxJump || seq+maxJump < l.next) {
+		return jumped
+	}
+	_, _ = l.unwrap.Unwrap(seq16) // as peek has told
+	l.begin(seq)
+	if seq < l.base {
+		if seq+lineSlots/2 < l.top || l.sentAny() {
+			return late
+		}
+		l.base, l.next = seq, min(seq, l.next)
+	}
+	inOrder := seq >= l.top
+	if !l.asks.Received(now, seq) {
+		return duplicate
+	}
+	due := l.anchor.due(now, timestamp, inOrder).Add(l.delay)
+	if seq < l.next && now.After(due.Add(l.grace())) {
+		return late
+	}
+	l.put(slot{seq: seq, packet: l.bufs.copyOf(packet), due: due})
+	if seq < l.next {
+		l.lates = append(l.lates, seq)
+	}
+	l.got++
+	return accepted
+}
+
+// peek extends a sequence number without taking note of it.
+func (l *line) peek(seq uint16) (extended uint64, ok bool) {
+	u := l.unwrap
+	return u.Unwrap(seq)
+}
+
+func (l *line) sentAny() bool { return l.next > l.base }
+
+func (l *line) grace() time.Duration {
+	if l.delay == 0 {
+		return liveGrace
+	}
+	return 0
+}
+
+// sendAt is when a packet has its turn.
+func (l *line) sendAt(s *slot) time.Time {
+	if l.delay == 0 {
+		return time.Time{}
+	}
+	return s.due.Add(-l.lead)
+}
+
+// pop gives the next packet whose turn has come; nil when there is none. The slot is valid until the next call
+// of any method.
+func (l *line) pop(now time.Time) *slot {
+	for len(l.lates) > 0 {
+		s := l.at(l.lates[0])
+		l.lates = l.lates[1:]
+		if s != nil && !s.sent {
+			s.sent = true
+			return s
+		}
+	}
+	for seq := l.next; seq < l.top; seq++ {
+		s := l.at(seq)
+		if s == nil {
+			continue
+		}
+		if l.sendAt(s).After(now) {
+			return nil
+		}
+		l.next = seq + 1
+		s.sent = true
+		return s
+	}
+	return nil
+}
+
+// sentPacket gives a packet that has been sent and is still kept, for a resend.
+func (l *line) sentPacket(seq16 uint16) *slot {
+	if !l.started {
+		return nil
+	}
+	seq, ok := l.peek(seq16)
+	if !ok {
+		return nil
+	}
+	s := l.at(seq)
+	if s == nil || !s.sent {
+		return nil
+	}
+	return s
+}
+
+// tidy gives up on what is too late and frees what nobody can ask for any more.
+func (l *line) tidy(now time.Time) {
+	l.pass(now)
+	for l.base < l.next {
+		s := l.at(l.base)
+		if s != nil && s.due.Add(keepFor).After(now) {
+			return
+		}
+		l.drop(l.base)
+		l.base++
+	}
+}
+
+// pass gives up on the missing packets that lie before one whose time is over. Of those at the end of a talkspurt, which no
+// packet follows, only the last one before them tells the time.
+func (l *line) pass(now time.Time) {
+	for seq := max(l.past, l.base); seq < l.top; seq++ {
+		s := l.at(seq)
+		if s == nil {
+			continue
+		}
+		if s.due.Add(l.grace()).After(now) {
+			return
+		}
+		l.past, l.pastDue = seq+1, s.due
+		l.asks.GiveUp(seq)
+	}
+	if l.ended && l.past > 0 && l.last >= l.past {
+		tail := time.Duration(l.last-l.past+1) * longFrame
+		if now.After(l.pastDue.Add(tail + l.grace())) {
+			l.asks.GiveUp(l.last + 1)
+		}
+	}
+}
+
+// giveUp ends the talkspurt with what has come: the talker is gone.
+func (l *line) giveUp() {
+	if !l.started {
+		return
+	}
+	l.ended = true
+	if l.top > 0 {
+		l.last = max(l.base, l.top-1)
+	}
+	l.asks.GiveUp(l.top + maxJump)
+}
+
+// complete tells that the talkspurt is over and nothing of it is awaited any more.
+func (l *line) complete() bool {
+	return l.ended && l.asks.Outstanding() == 0
+}
+
+// drained tells that the talkspurt is over, sent, and kept no longer.
+func (l *line) drained() bool {
+	return l.complete() && l.base >= l.top
+}
+
+// lost is how many packets of the talkspurts so far will never come.
+func (l *line) lost() uint64 { return l.asks.Lost() }
+
+// deadline is when pop or missing has something to do; zero for never.
+func (l *line) deadline() time.Time {
+	d := l.asks.Deadline()
+	for seq := l.next; seq < l.top; seq++ {
+		if s := l.at(seq); s != nil {
+			d = earliest(d, l.sendAt(s))
+			break
+		}
+	}
+	if l.ended && l.base < l.top {
+		if s := l.at(l.base); s != nil {
+			d = earliest(d, s.due.Add(keepFor))
+		}
+	}
+	return d
+}
+
+// earliest gives the earlier of two times of which zero means never.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}
+
+func (l *line) at(seq uint64) *slot {
+	if len(l.slots) == 0 || seq < l.base || seq >= l.top {
+		return nil
+	}
+	s := &l.slots[seq%uint64(len(l.slots))]
+	if s.packet == nil || s.seq != seq {
+		return nil
+	}
+	return s
+}
+
+// put stores a slot; the oldest ones go when the ring is full.
+func (l *line) put(s slot) {
+	l.top = max(l.top, s.seq+1)
+	for l.top-l.base > lineSlots {
+		l.drop(l.base)
+		l.base++
+	}
+	l.next = max(l.next, l.base)
+	l.grow(int(l.top - l.base))
+	l.drop(s.seq)
+	l.slots[s.seq%uint64(len(l.slots))] = s
+	l.bytes += len(s.packet)
+}
+
+// grow makes the ring hold n slots.
+func (l *line) grow(n int) {
+	size := max(64, len(l.slots))
+	for size < n {
+		size *= 2
+	}
+	if size == len(l.slots) {
+		return
+	}
+	old := l.slots
+	l.slots = make([]slot, size)
+	for _, s := range old {
+		if s.packet != nil {
+			l.slots[s.seq%uint64(size)] = s
+		}
+	}
+}
+
+func (l *line) drop(seq uint64) {
+	if s := l.at(seq); s != nil {
+		l.bytes -= len(s.packet)
+		l.bufs.put(s.packet)
+		*s = slot{}
+	}
+}
+
+// free gives all buffers back.
+func (l *line) free() {
+	for seq := l.base; seq < l.top; seq++ {
+		l.drop(seq)
+	}
+	l.base, l.next = l.top, l.top
+}

@@ -1,0 +1,122 @@
+package daemon
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"yodel/daemon/roomlog"
+	"yodel/wire"
+)
+
+// maxType is the most bytes of a media type.
+const maxType = 127
+
+// replayBatch is how many entries are read from the log at once.
+const replayBatch = 64
+
+// publish puts a message into the room log; the receipt follows when it is there.
+func (s *session) publish(now time.Time, m *wire.Publish) {
+	refused := &wire.Refused{Id: m.GetId(), Room: m.GetRoom()}
+	if !s.named(refused) {
+		return
+	}
+	switch n := len(m.GetBody()); {
+	case n == 0:
+		refused.Code = wire.Code_CODE_EMPTY
+		s.refuse(refused, "the message is empty")
+		return
+	case n > wire.MaxBody || len(m.GetType()) > maxType:
+		refused.Code = wire.Code_CODE_TOO_LONG
+		s.refuse(refused, "%d bytes of body, %d of media type: at most %d and %d", n, len(m.GetType()), wire.MaxBody, maxType)
+		return
+	}
+	r := s.roomFor(m.GetRoom(), refused)
+	if r == nil {
+		return
+	}
+	s.hub.nicks.touch(now, s.nick)
+	e := roomlog.Entry{
+		Room: r.name, Sender: s.who, ID: m.GetId(), Nick: s.nick, Type: m.GetType(), Body: m.GetBody(), At: now.UnixNano(),
+	}
+	if m.GetTransient() {
+		s.relay(r, e)
+		return
+	}
+	s.hub.messages.Append(e, func(res roomlog.Result) { s.appended(r, refused, res) })
+}
+
+// appended answers a Publish once its outcome stands.
+func (s *session) appended(r *room, refused *wire.Refused, res roomlog.Result) {
+	if res.Err != nil {
+		refused.Code = wire.Code_CODE_LIMIT
+		if errors.Is(res.Err, roomlog.ErrIDReused) {
+			refused.Code = wire.Code_CODE_ID_REUSED
+		}
+		s.refuse(refused, "%v", res.Err)
+		return
+	}
+	s.receipt(res.Entry)
+	if res.Duplicate {
+		return
+	}
+	r.logMessage(res.Entry)
+	for _, m := range r.members {
+		m.session.behind = true
+		m.session.mark()
+	}
+}
+
+func (s *session) receipt(e roomlog.Entry) {
+	s.say(wire.Encode(&wire.Message_Receipt{Receipt: &wire.Receipt{Room: e.Room, Id: e.ID, Pos: e.Pos, AtUnixNs: e.At}}))
+}
+
+// relay passes a transient message on. A member whose stream is full does not get it.
+func (s *session) relay(r *room, e roomlog.Entry) {
+	encoded := encodeEntry(&e)
+	for _, m := range r.members {
+		if m.session.stream.Queued() > highWater {
+			s.hub.drops.count(dropTransient)
+			continue
+		}
+		m.session.say(encoded)
+	}
+	s.receipt(e)
+}
+
+func (r *room) logMessage(e roomlog.Entry) {
+	if r.hub.cfg.LogMessages {
+		r.hub.log.Info("message", "room", r.name, "nick", e.Nick, "pos", e.Pos, "text", wire.Printable(string(e.Body)))
+	}
+}
+
+// catchUp sends entries of the log until the member's cursors have reached its end or the stream is full. A slow
+// peer is a cursor, not a queue.
+func (s *session) catchUp() {
+	s.behind = false
+	for _, m := range s.rooms {
+		for {
+			if s.stream.Queued() >= highWater {
+				s.behind = true
+				return
+			}
+			s.hub.entries = s.hub.messages.Read(m.room.name, m.cursor, s.hub.entries[:0], replayBatch)
+			if len(s.hub.entries) == 0 {
+				break
+			}
+			for i := range s.hub.entries {
+				e := &s.hub.entries[i]
+				m.cursor = e.Pos
+				s.say(encodeEntry(e))
+			}
+			clear(s.hub.entries)
+		}
+	}
+}
+
+func encodeEntry(e *roomlog.Entry) []byte {
+	return wire.Encode(&wire.Message_Entry{Entry: &wire.Entry{
+		Room: e.Room, Pos: e.Pos, Prev: e.Prev, Nick: e.Nick, Fingerprint: slices.Clone(e.Sender[:]),
+		Type: e.Type, Body: e.Body, AtUnixNs: e.At, Id: e.ID,
+	}})
+}

@@ -1,0 +1,230 @@
+package daemon
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"yodel/wire"
+)
+
+// message takes one message of the peer's stream.
+func (s *session) message(now time.Time, b []byte) {
+	m, err := wire.Decode(b)
+	if err != nil {
+		s.hub.drops.count(dropMalformed)
+		return
+	}
+	if hello := m.GetHello(); hello != nil {
+		s.hello(now, hello)
+		return
+	}
+	if !s.greeted {
+		s.refuse(&wire.Refused{Code: wire.Code_CODE_PROTOCOL}, "the first message must be Hello")
+		return
+	}
+	switch k := m.GetKind().(type) {
+	case *wire.Message_SetNick:
+		s.setNick(now, k.SetNick)
+	case *wire.Message_Join:
+		s.join(now, k.Join)
+	case *wire.Message_Leave:
+		s.leave(now, k.Leave)
+	case *wire.Message_Publish:
+		s.publish(now, k.Publish)
+	case *wire.Message_Talk:
+		s.talk(now, k.Talk)
+	case *wire.Message_TalkStart:
+		s.talkStart(now, k.TalkStart)
+	case *wire.Message_TalkEnd:
+		s.talkEnd(now, k.TalkEnd)
+	case *wire.Message_Who:
+		s.listMembers(k.Who)
+	case *wire.Message_Rooms:
+		s.listRooms(k.Rooms)
+	case *wire.Message_Ping:
+		s.say(wire.Encode(&wire.Message_Pong{Pong: &wire.Pong{Request: k.Ping.GetRequest()}}))
+	}
+}
+
+// hello begins the session's conversation. A refused nick leaves the session usable without one.
+func (s *session) hello(now time.Time, m *wire.Hello) {
+	if s.greeted {
+		s.refuse(&wire.Refused{Code: wire.Code_CODE_PROTOCOL}, "a second Hello")
+		return
+	}
+	if !slices.ContainsFunc(m.GetVersions(), func(v uint32) bool { return v >= wire.MinVersion && v <= wire.MaxVersion }) {
+		s.refuse(&wire.Refused{
+			Code: wire.Code_CODE_VERSION, MinVersion: wire.MinVersion, MaxVersion: wire.MaxVersion,
+		}, "this daemon speaks protocol versions %d to %d", wire.MinVersion, wire.MaxVersion)
+		return
+	}
+	s.greeted = true
+	nick, err := "", error(nil)
+	if m.GetNick() != "" {
+		nick, err = s.hub.nicks.claim(now, m.GetNick(), s.who)
+	}
+	s.nick = nick
+	s.say(wire.Encode(&wire.Message_Welcome{Welcome: &wire.Welcome{
+		Version: wire.MaxVersion, Software: s.hub.cfg.Software, SessionId: s.id[:], Nick: nick, MaxMessage: wire.MaxBody,
+	}}))
+	if err != nil {
+		s.refuseNick(0, err)
+	}
+}
+
+func (s *session) refuseNick(request uint64, err error) {
+	code := wire.Code_CODE_NICK_ILLEGAL
+	if errors.Is(err, errNickTaken) {
+		code = wire.Code_CODE_NICK_TAKEN
+	}
+	s.refuse(&wire.Refused{Request: request, Code: code}, "%v", err)
+}
+
+func (s *session) setNick(now time.Time, m *wire.SetNick) {
+	nick, err := s.hub.nicks.claim(now, m.GetNick(), s.who)
+	if err != nil {
+		s.refuseNick(m.GetRequest(), err)
+		return
+	}
+	old := s.nick
+	s.nick = nick
+	s.say(wire.Encode(&wire.Message_NickSet{NickSet: &wire.NickSet{Request: m.GetRequest(), Nick: nick}}))
+	if nick == old {
+		return
+	}
+	for _, in := range slices.Collect(maps.Values(s.rooms)) {
+		in.room.rename(now, in, nick)
+	}
+}
+
+// rename shows a change of nick as the old one leaving and the new one joining.
+func (r *room) rename(now time.Time, m *member, nick string) {
+	s := m.session
+	r.leave(now, m, "is now "+nick)
+	m.nick = nick
+	s.rooms[r.name] = m
+	r.hub.rooms[r.name] = r
+	r.enter(now, m)
+}
+
+// named refuses a request of a session without a nick.
+func (s *session) named(r *wire.Refused) bool {
+	if s.nick == "" {
+		r.Code = wire.Code_CODE_NICK_ILLEGAL
+		s.refuse(r, "a nick is needed first")
+	}
+	return s.nick != ""
+}
+
+// join makes the session a member, or moves the point from which it reads.
+func (s *session) join(now time.Time, m *wire.Join) {
+	refused := &wire.Refused{Request: m.GetRequest(), Room: m.GetRoom()}
+	if !m.GetObserve() && !s.named(refused) {
+		return
+	}
+	r := s.roomFor(m.GetRoom(), refused)
+	if r == nil {
+		return
+	}
+	in := s.rooms[r.name]
+	if in == nil || in.observe != m.GetObserve() {
+		if in != nil {
+			r.leave(now, in, wire.ByeLeft)
+		}
+		in = &member{session: s, room: r, nick: s.nick, observe: m.GetObserve(), since: now}
+		if s.rooms == nil {
+			s.rooms = make(map[string]*member)
+		}
+		s.rooms[r.name] = in
+		r.hub.rooms[r.name] = r
+		r.enter(now, in)
+	}
+	in.hear = m.GetHear()
+	s.joined(now, in, m)
+}
+
+// roomFor gives a room by its name, or refuses.
+func (s *session) roomFor(name string, refused *wire.Refused) *room {
+	if err := wire.CheckRoom(name); err != nil {
+		refused.Code = wire.Code_CODE_ROOM_ILLEGAL
+		refused.Room = ""
+		s.refuse(refused, "%v", err)
+		return nil
+	}
+	r := s.hub.room(name)
+	if r == nil {
+		refused.Code = wire.Code_CODE_LIMIT
+		s.refuse(refused, "there are %d rooms, and no more may be made", maxRooms)
+	}
+	return r
+}
+
+// joined answers a Join and has the replay begin.
+func (s *session) joined(now time.Time, in *member, m *wire.Join) {
+	r, messages := in.room, s.hub.messages
+	newest := messages.Newest(r.name)
+	answer := &wire.Joined{
+		Request: m.GetRequest(), Room: r.name, Newest: newest,
+		DelayMs: uint32(r.delay.Milliseconds()), LeadMs: uint32(r.lead.Milliseconds()),
+		Members: r.list(), AtUnixNs: now.UnixNano(),
+	}
+	id := messages.ID()
+	answer.LogId = id[:]
+	in.cursor = newest
+	switch from := m.GetFrom().(type) {
+	case *wire.Join_Last:
+		c := messages.Last(r.name, int(min(from.Last, 1<<30)))
+		in.cursor, answer.Replay = c.After, c.Count // more than there is was not promised: not truncated
+	case *wire.Join_SinceUnixNs:
+		c := messages.Since(r.name, from.SinceUnixNs)
+		in.cursor, answer.Replay, answer.Truncated = c.After, c.Count, c.Truncated
+	case *wire.Join_After:
+		c := messages.After(r.name, from.After.GetLogId(), from.After.GetPos())
+		in.cursor, answer.Replay, answer.Truncated = c.After, c.Count, c.Truncated
+	}
+	ends := r.talkingFor(now, answer)
+	s.say(wire.Encode(&wire.Message_Joined{Joined: answer}))
+	for _, e := range ends {
+		s.say(e)
+	}
+	s.behind = true
+}
+
+func (s *session) leave(now time.Time, m *wire.Leave) {
+	in := s.rooms[m.GetRoom()]
+	if in == nil {
+		s.refuse(&wire.Refused{Request: m.GetRequest(), Code: wire.Code_CODE_NOT_MEMBER, Room: m.GetRoom()}, "not in that room")
+		return
+	}
+	for _, v := range s.talks {
+		if v.room == in.room {
+			v.abandon(now)
+		}
+	}
+	in.room.leave(now, in, wire.ByeLeft)
+	s.say(wire.Encode(&wire.Message_Left{Left: &wire.Left{Request: m.GetRequest(), Room: m.GetRoom()}}))
+}
+
+func (s *session) listMembers(m *wire.Who) {
+	answer := &wire.Members{Request: m.GetRequest(), Room: m.GetRoom()}
+	if err := wire.CheckRoom(m.GetRoom()); err != nil {
+		s.refuse(&wire.Refused{Request: m.GetRequest(), Code: wire.Code_CODE_ROOM_ILLEGAL}, "%v", err)
+		return
+	}
+	if r := s.hub.rooms[m.GetRoom()]; r != nil {
+		answer.Members = r.list()
+	}
+	s.say(wire.Encode(&wire.Message_Members{Members: answer}))
+}
+
+func (s *session) listRooms(m *wire.Rooms) {
+	answer := &wire.RoomList{Request: m.GetRequest()}
+	for _, r := range s.hub.rooms {
+		answer.Rooms = append(answer.Rooms, r.info())
+	}
+	slices.SortFunc(answer.Rooms, func(a, b *wire.RoomInfo) int { return strings.Compare(a.GetRoom(), b.GetRoom()) })
+	s.say(wire.Encode(&wire.Message_RoomList{RoomList: answer}))
+}

@@ -1,0 +1,155 @@
+package daemon
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"yodel/wire"
+)
+
+// maxRooms bounds the rooms that are there at once.
+const maxRooms = 10_000
+
+// room is a set of members that hear and read each other.
+type room struct {
+	hub     *hub
+	name    string
+	delay   time.Duration
+	lead    time.Duration
+	fixed   bool // by configuration: it stays when it is empty
+	members []*member
+	voices  []*voice
+	bytes   int // in the delay lines
+}
+
+// member is one session in one room.
+type member struct {
+	session *session
+	room    *room
+	nick    string // as announced
+	hear    bool
+	observe bool // reads without being announced
+	cursor  uint64
+	since   time.Time
+	resends map[uint32]*resends // by SSRC, of voices that were resent to it
+}
+
+func newRoom(h *hub, name string, delay time.Duration, fixed bool) *room {
+	return &room{hub: h, name: name, delay: delay, lead: wire.Lead(delay), fixed: fixed}
+}
+
+// room gives the room with that name, made if need be; nil when there are too many.
+func (h *hub) room(name string) *room {
+	r := h.rooms[name]
+	if r == nil && len(h.rooms) < maxRooms {
+		r = newRoom(h, name, h.cfg.Delay, false)
+		h.rooms[name] = r
+	}
+	return r
+}
+
+// tidy forgets a room that holds nothing.
+func (r *room) tidy() {
+	if !r.fixed && len(r.members) == 0 && len(r.voices) == 0 && r.hub.messages.Newest(r.name) == 0 {
+		delete(r.hub.rooms, r.name)
+	}
+}
+
+// enter makes m a member; the others hear of it when it is the first session of its nick.
+func (r *room) enter(now time.Time, m *member) {
+	first := !m.observe && !r.has(m.nick)
+	r.members = append(r.members, m)
+	if !first {
+		return
+	}
+	r.hub.log.Info("joined", "room", r.name, "nick", m.nick, "fingerprint", m.session.who, "address", m.session.addr)
+	r.announce(m, &wire.PresenceEvent{Joined: true, Member: r.describe(m)})
+}
+
+// leave takes m out; the others hear of it when it was the last session of its nick.
+func (r *room) leave(_ time.Time, m *member, reason string) {
+	i := slices.Index(r.members, m)
+	if i < 0 {
+		return
+	}
+	described := r.describe(m)
+	r.members = slices.Delete(r.members, i, i+1)
+	delete(m.session.rooms, r.name)
+	if !m.observe && !r.has(m.nick) {
+		r.hub.log.Info("left", "room", r.name, "nick", m.nick, "fingerprint", m.session.who, "reason", reason)
+		r.announce(m, &wire.PresenceEvent{Member: described, Reason: reason})
+	}
+	r.tidy()
+}
+
+// has tells whether a nick is present.
+func (r *room) has(nick string) bool {
+	return slices.ContainsFunc(r.members, func(m *member) bool { return !m.observe && m.nick == nick })
+}
+
+// announce tells all members but one of an arrival or departure.
+func (r *room) announce(but *member, e *wire.PresenceEvent) {
+	r.tell(but, wire.Encode(&wire.Message_Presence{Presence: &wire.Presence{
+		Room: r.name, Events: []*wire.PresenceEvent{e},
+	}}))
+}
+
+// tell sends a message to all members that are announced themselves, but one.
+func (r *room) tell(but *member, encoded []byte) {
+	for _, m := range r.members {
+		if m != but && !m.observe {
+			m.session.say(encoded)
+		}
+	}
+}
+
+// list gives the members by nick.
+func (r *room) list() []*wire.Member {
+	var out []*wire.Member
+	seen := make(map[string]bool)
+	for _, m := range r.members {
+		if !m.observe && !seen[m.nick] {
+			seen[m.nick] = true
+			out = append(out, r.describe(m))
+		}
+	}
+	slices.SortFunc(out, func(a, b *wire.Member) int { return strings.Compare(a.GetNick(), b.GetNick()) })
+	return out
+}
+
+func (r *room) describe(m *member) *wire.Member {
+	return &wire.Member{
+		Nick: m.nick, Fingerprint: m.session.who[:], Address: r.hub.shown(m.session.addr),
+		Talking: r.talking(m.nick), SinceUnixNs: m.since.UnixNano(),
+	}
+}
+
+func (r *room) talking(nick string) bool {
+	return slices.ContainsFunc(r.voices, func(v *voice) bool { return v.nick == nick && v.talking() })
+}
+
+func (r *room) info() *wire.RoomInfo {
+	talkers := make(map[string]bool)
+	for _, v := range r.voices {
+		if v.talking() {
+			talkers[v.nick] = true
+		}
+	}
+	return &wire.RoomInfo{
+		Room: r.name, DelayMs: uint32(r.delay.Milliseconds()), LeadMs: uint32(r.lead.Milliseconds()),
+		Members: uint32(len(r.list())), Talkers: uint32(len(talkers)), Newest: r.hub.messages.Newest(r.name),
+	}
+}
+
+// shown gives the address as others may see it; empty when they may not.
+func (h *hub) shown(addr netip.AddrPort) string {
+	ip := addr.Addr().Unmap()
+	switch {
+	case h.cfg.ShowAddress == AddressNever,
+		h.cfg.ShowAddress == AddressPrivate && !ip.IsPrivate() && !ip.IsLoopback() && !ip.IsLinkLocalUnicast():
+		return ""
+	}
+	return netip.AddrPortFrom(ip, addr.Port()).String()
+}

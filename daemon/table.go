@@ -1,0 +1,172 @@
+package daemon
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"yodel/wire"
+	"yodel/wire/secure"
+)
+
+const (
+	// maxPending bounds the handshakes that run at once.
+	maxPending = 512
+	// handshakeFor is how long one may take.
+	handshakeFor = 15 * time.Second
+	// lingerFor is how long a finished handshake answers repeated flights, if nothing authentic comes.
+	lingerFor = 15 * time.Second
+)
+
+// place is what the address table holds for one address.
+type place struct {
+	validated time.Time  // until when a handshake may begin
+	pending   *handshake // runs beside the session, if there is one, and replaces it when it is done
+	session   *session
+	farewell  time.Time // until when what comes after the end is no surprise: a BYE comes three times
+}
+
+// handshake is one run of DTLS. Its goroutine is started by begin and ends by cancel, by its time limit, or when it
+// is done; it then posts the outcome to the loop.
+type handshake struct {
+	from   netip.AddrPort
+	random [32]byte // of the ClientHello
+	conn   *secure.MemConn
+	early  secure.EarlyQueue
+	cancel context.CancelFunc
+}
+
+func (h *hub) stun(now time.Time, from netip.AddrPort, b []byte) {
+	reply, validated := h.validator.Answer(h.sealed[:0], b, from, now)
+	if len(reply) > 0 {
+		h.send(from, reply)
+	}
+	if !validated {
+		return
+	}
+	p := h.table[from]
+	if p == nil {
+		p = new(place)
+		h.table[from] = p
+	}
+	p.validated = now.Add(secure.ValidatedFor)
+	if h.sweep.index == 0 {
+		h.timers.set(&h.sweep, now.Add(sweepEvery))
+	}
+}
+
+// runSweep clears places that hold nothing any more.
+func (h *hub) runSweep(now time.Time) {
+	for addr, p := range h.table {
+		if p.session == nil && p.pending == nil && p.validated.Before(now) {
+			delete(h.table, addr)
+		}
+	}
+	if len(h.table) > 0 {
+		h.timers.set(&h.sweep, now.Add(sweepEvery))
+	}
+}
+
+// dtls feeds a handshake, or begins one when the address is validated. A ClientHello with a new
+// random is a client that has restarted: it never disturbs the session that is there.
+func (h *hub) dtls(now time.Time, from netip.AddrPort, b []byte) {
+	p := h.table[from]
+	if p == nil {
+		h.drops.count(dropNotValidated)
+		return
+	}
+	random, hello := secure.ClientHelloRandom(b)
+	switch {
+	case p.pending != nil && (!hello || random == p.pending.random):
+		h.feed(p.pending, b)
+	case p.session != nil && p.session.linger != nil && (!hello || random == p.session.linger.random):
+		h.feed(p.session.linger, b)
+	case hello && now.Before(p.validated):
+		h.begin(p, from, random, b)
+	default:
+		h.drops.count(dropNotValidated)
+	}
+}
+
+// feed hands a datagram to a handshake; DTLS sends again what is not taken.
+func (h *hub) feed(hs *handshake, b []byte) {
+	if hs.conn.Feed(b) != nil {
+		h.drops.count(dropHandshakes)
+	}
+}
+
+// begin starts a handshake in place of one that may be running at the address.
+func (h *hub) begin(p *place, from netip.AddrPort, random [32]byte, first []byte) {
+	if p.pending != nil {
+		p.pending.cancel()
+		p.pending = nil
+		h.pending--
+	}
+	if h.pending >= maxPending {
+		h.drops.count(dropHandshakes)
+		return
+	}
+	h.pending++
+	ctx, cancel := context.WithTimeout(context.Background(), handshakeFor)
+	hs := &handshake{from: from, random: random, cancel: cancel}
+	hs.conn = secure.NewMemConn(func(b []byte) { _ = h.out(from, b) }) // a lost datagram is sent again
+	p.pending = hs
+	_ = hs.conn.Feed(first)
+	cfg := secure.Config{Identity: h.cfg.Identity, Verify: h.admit}
+	go func() {
+		defer cancel()
+		secrets, err := secure.Handshake(ctx, hs.conn, cfg)
+		h.post(func(now time.Time) { h.finished(now, hs, secrets, err) })
+	}()
+}
+
+// admit decides whether an identity may come in. Access is open: the check is that there is an identity, which
+// the handshake makes sure of.
+func (h *hub) admit(secure.Fingerprint) error { return nil }
+
+// finished takes the outcome of a handshake.
+func (h *hub) finished(now time.Time, hs *handshake, secrets *secure.Secrets, err error) {
+	p := h.table[hs.from]
+	if p == nil || p.pending != hs { // replaced by a newer one
+		if secrets != nil {
+			secrets.Free()
+		}
+		return
+	}
+	p.pending = nil
+	h.pending--
+	if err != nil {
+		h.log.Debug("handshake failed", "address", hs.from, "error", err)
+		return
+	}
+	s, err := newSession(h, now, hs, secrets)
+	if err != nil {
+		secrets.Free()
+		h.log.Warn("handshake gave no keys", "address", hs.from, "error", err)
+		return
+	}
+	if p.session != nil {
+		p.session.remove(now, wire.ByeReplaced)
+	}
+	p.session = s
+	hs.early.Drain(func(b []byte) { h.protected(now, hs.from, b) })
+}
+
+// cancelHandshakes ends all that are running.
+func (h *hub) cancelHandshakes() {
+	for _, p := range h.table {
+		if p.pending != nil {
+			p.pending.cancel()
+		}
+		if p.session != nil {
+			p.session.release()
+		}
+	}
+}
+
+// send gives a datagram to the network. What the kernel does not take is counted, and repaired like any other loss.
+func (h *hub) send(to netip.AddrPort, b []byte) {
+	if err := h.out(to, b); err != nil {
+		h.drops.count(dropSend)
+	}
+}
