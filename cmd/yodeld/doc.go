@@ -1,0 +1,9 @@
+// Yodeld is the daemon: it keeps the address table of clients and relays messages and audio between the members of
+// rooms.
+//
+//	yodeld serve [--listen A] [--state DIR] [--delay D] [--room NAME=DELAY ...]
+//	yodeld key
+//
+// Serve runs in the foreground until SIGTERM or SIGINT, prints one line on standard output when it can be used, and logs to
+// standard error. Under systemd it reports readiness through the notify socket. Exit codes: 0 done, 1 failed, 2 usage.
+package main
