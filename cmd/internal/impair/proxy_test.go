@@ -1,0 +1,250 @@
+package impair
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	patience = 5 * time.Second       // for what must come
+	silence  = 30 * time.Millisecond // for what must not
+)
+
+// listen returns a UDP socket on loopback that ends with the test.
+func listen(t *testing.T) *net.UDPConn {
+	t.Helper()
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// start returns a proxy in front of the target that ends with the test.
+func start(t *testing.T, target net.Conn, cfg Config) *Proxy {
+	t.Helper()
+	cfg.Target = target.LocalAddr().String()
+	p, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return p
+}
+
+// dial returns a socket connected to the proxy that ends with the test.
+func dial(t *testing.T, p *Proxy) *net.UDPConn {
+	t.Helper()
+	conn, err := net.DialUDP("udp", nil, p.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+func send(t *testing.T, conn *net.UDPConn, text string) {
+	t.Helper()
+	if _, err := conn.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// receive returns the next datagram and its source.
+func receive(t *testing.T, conn *net.UDPConn) (string, netip.AddrPort) {
+	t.Helper()
+	text, from, err := read(conn, patience)
+	if err != nil {
+		t.Fatalf("receive: %v", err)
+	}
+	return text, from
+}
+
+// wantNothing fails the test if a datagram comes.
+func wantNothing(t *testing.T, conn *net.UDPConn) {
+	t.Helper()
+	text, _, err := read(conn, silence)
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("received %q, %v; want nothing", text, err)
+	}
+}
+
+func read(conn *net.UDPConn, wait time.Duration) (string, netip.AddrPort, error) {
+	if err := conn.SetReadDeadline(time.Now().Add(wait)); err != nil {
+		return "", netip.AddrPort{}, err
+	}
+	buf := make([]byte, 2048)
+	n, from, err := conn.ReadFromUDPAddrPort(buf)
+	return string(buf[:n]), from, err
+}
+
+func TestClientsAreKeptApart(t *testing.T) {
+	target := listen(t)
+	p := start(t, target, Config{})
+	alice, bob := dial(t, p), dial(t, p)
+	send(t, alice, "from alice")
+	_, aliceSeen := receive(t, target)
+	send(t, bob, "from bob")
+	text, bobSeen := receive(t, target)
+	if text != "from bob" || aliceSeen == bobSeen {
+		t.Fatalf("got %q from %v after alice at %v", text, bobSeen, aliceSeen)
+	}
+	for _, reply := range []struct {
+		to   netip.AddrPort
+		conn *net.UDPConn
+		text string
+	}{{bobSeen, bob, "for bob"}, {aliceSeen, alice, "for alice"}} {
+		if _, err := target.WriteToUDPAddrPort([]byte(reply.text), reply.to); err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := receive(t, reply.conn); got != reply.text {
+			t.Errorf("got %q, want %q", got, reply.text)
+		}
+	}
+	if s := p.Stats(); s.Clients != 2 || s.Up.Received != 2 || s.Down.Received != 2 {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+func TestLossAndDuplicatesFollowTheSeed(t *testing.T) {
+	const n = 200
+	cfg := Config{Loss: 0.3, Dup: 0.2, Seed: 42}
+	target := listen(t)
+	p := start(t, target, cfg)
+	conn := dial(t, p)
+	for i := range n {
+		send(t, conn, strconv.Itoa(i))
+	}
+	for i, f := range throws(newDice(&cfg, 0), n) {
+		for range f.copies {
+			if got, _ := receive(t, target); got != strconv.Itoa(i) {
+				t.Fatalf("got %s, want datagram %d, which the seed lets through %d times", got, i, f.copies)
+			}
+		}
+	}
+	wantNothing(t, target)
+	s := p.Stats().Up
+	if s.Received != n || s.Received-s.Lost+s.Duplicated != s.Delivered {
+		t.Errorf("counts do not add up: %+v", s)
+	}
+}
+
+func TestDelayHoldsBothWays(t *testing.T) {
+	const delay = 40 * time.Millisecond
+	target := listen(t)
+	p := start(t, target, Config{Delay: delay})
+	conn := dial(t, p)
+	begin := time.Now()
+	send(t, conn, "ping")
+	_, from := receive(t, target)
+	if took := time.Since(begin); took < delay {
+		t.Errorf("one way took %v, want at least %v", took, delay)
+	}
+	if _, err := target.WriteToUDPAddrPort([]byte("pong"), from); err != nil {
+		t.Fatal(err)
+	}
+	receive(t, conn)
+	if took := time.Since(begin); took < 2*delay {
+		t.Errorf("there and back took %v, want at least %v", took, 2*delay)
+	}
+}
+
+func TestReorderOvertakes(t *testing.T) {
+	cfg := Config{Reorder: 0.5, Delay: 50 * time.Millisecond, Seed: 5}
+	fates := throws(newDice(&cfg, 0), 64)
+	target := listen(t)
+	p := start(t, target, cfg)
+	conn := dial(t, p)
+	for i := range fates {
+		send(t, conn, strconv.Itoa(i))
+	}
+	var want []string // those that skip the delay, then the others
+	for _, early := range []bool{true, false} {
+		for i, f := range fates {
+			if f.early == early {
+				want = append(want, strconv.Itoa(i))
+			}
+		}
+	}
+	for i := range want {
+		if got, _ := receive(t, target); got != want[i] {
+			t.Fatalf("place %d: got %s, want %s", i, got, want[i])
+		}
+	}
+}
+
+func TestBlackholeSwallowsBothDirections(t *testing.T) {
+	target := listen(t)
+	p := start(t, target, Config{})
+	conn := dial(t, p)
+	send(t, conn, "before")
+	_, from := receive(t, target)
+
+	p.SetBlackhole(true)
+	send(t, conn, "swallowed")
+	if _, err := target.WriteToUDPAddrPort([]byte("swallowed"), from); err != nil {
+		t.Fatal(err)
+	}
+	wantNothing(t, target)
+	wantNothing(t, conn)
+
+	p.SetBlackhole(false)
+	send(t, conn, "after")
+	if got, _ := receive(t, target); got != "after" {
+		t.Errorf("got %q after the black hole", got)
+	}
+	if s := p.Stats(); s.Up.Blackholed != 1 || s.Down.Blackholed != 1 {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+func TestTargetMayComeLater(t *testing.T) {
+	target := listen(t)
+	addr := target.LocalAddr().(*net.UDPAddr)
+	p := start(t, target, Config{})
+	conn := dial(t, p)
+	if err := target.Close(); err != nil {
+		t.Fatal(err)
+	}
+	send(t, conn, "to nobody")
+	wantNothing(t, conn)
+	again, err := net.ListenUDP("udp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = again.Close() }()
+	send(t, conn, "to somebody")
+	if got, _ := receive(t, again); got != "to somebody" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestCloseDropsWhatIsOnItsWay(t *testing.T) {
+	target := listen(t)
+	p := start(t, target, Config{Delay: time.Hour})
+	conn := dial(t, p)
+	for range 10 {
+		send(t, conn, "never")
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Close(); err != nil {
+		t.Errorf("second Close: %v", err)
+	}
+	wantNothing(t, target)
+}
