@@ -1,0 +1,63 @@
+// Package secure turns an unknown address into a peer with a name and keys, and protects what the two
+// say to each other. In the order in which a peer meets them:
+//
+//	Identity     who one is: a P-256 key in a file, named by its Fingerprint
+//	KnownHosts   which daemon a name meant last time; trust on first use, loud refusal on change
+//	Validator    proof that an address can be answered at, before anything is kept for it (STUN)
+//	MemConn      the datagrams of one handshake, fed by the owner's read loop
+//	Handshake    DTLS 1.2 over a MemConn; both sides show a certificate
+//	Secrets      what a handshake leaves: the other side's fingerprint and the SRTP keys
+//	EarlyQueue   the few packets that come before the keys do
+//	Tx, Rx       SRTP and SRTCP, one direction each
+//
+// # The way of a handshake
+//
+// The client sends BindingRequest without a nonce and learns one (ParseBindingReply); it sends
+// BindingRequest with it and, without waiting for the answer, starts Handshake. The daemon asks
+// Validator.Answer about every STUN datagram; from an address that came with a good nonce it accepts a
+// handshake for ValidatedFor. It keeps a MemConn per pending handshake and feeds it every DTLS datagram
+// of that address; ClientHelloRandom tells a repeated ClientHello from that of a client that was started
+// again on the same port, which gets a MemConn of its own beside the old one. Cookies of DTLS (RFC 6347, 4.2.1)
+// are off: the address was validated already.
+//
+// When Handshake returns, both sides call Secrets.Protect. The client calls Secrets.Free at once. The daemon
+// keeps feeding the MemConn, because its last flight may have been lost and the client then asks
+// for it again, until the first packet that Rx opens, or HandshakeTimeout; then it calls Free. After
+// Free nothing of DTLS is left: no goroutine, no buffer, and no alert is sent.
+//
+// # Rules of the keys
+//
+// AES-GCM breaks, and AES-CM gives its plaintext away, when one key encrypts two different packets under one
+// index (RFC 3711, 9.1; RFC 7714, 8). SRTP's index is (SSRC, rollover counter, sequence number), and both
+// ends guess the rollover counter (RFC 3711, 3.3.1). These rules keep the index unique and the guesses equal:
+//
+//	R1  A packet whose rollover counter would lie before that of the first packet of its SSRC is
+//	    never encrypted. The counters of both ends start at 0 with whatever sequence number comes first,
+//	    so sequence number 65530 after a first 5 is taken for a jump forwards, and every later packet fails.
+//	    Tx refuses it: ErrBeforeFirst.
+//	R2  What is sent again is the same to the byte, header included.
+//	R3  An SSRC means one stream of one sender for the lifetime of the process that gives SSRCs out.
+//	R4  Keys are used by one Tx and one Rx, which are never made again or reset: Protect works once.
+//	    New keys come from a new handshake. No session key is ever written down.
+//	R5  Media sent a second time at another time (history) goes out under an SSRC and sequence of its own.
+//	R6  Tx knows the extended index of what was sent under an SSRC. A packet more than MaxJump (2^14) beyond it
+//	    is refused with ErrNewSSRCNeeded: a member who was away for a wrap, a talker who jumps. The stream goes
+//	    on under a new SSRC. From 2^15 on the guesses would differ; the rest is room for what the receiver lost.
+//
+// R1 and R6 are held by Tx; R4 by Protect; R2, R3 and R5 are duties of the caller, and the package cannot
+// see a breach of them. R1 is often said more strictly, as "nothing older than the first packet"; that
+// would lose a first packet of a talkspurt that was overtaken or repaired, and the rollover counter
+// is all that matters. There is no way to make a Tx forget an SSRC: SSRCs and Packets tell when it is
+// time for new keys.
+//
+// One case is left to the receiver: the stream begins shortly before its sequence number wraps, and everything
+// up to the wrap is lost. Rx then tries the rollover counter 1 once the counter 0 has failed, as long as
+// nothing of that SSRC was authentic. Senders start below 2^15, so that other receivers need not.
+//
+// # Concurrency
+//
+// Nothing here starts a goroutine but Handshake, where the DTLS library runs its own until Free. The
+// only locks are in MemConn, which stands between that library and the owner's read loop, and the file lock of
+// KnownHosts, which stands between processes. The clock is read by nothing but HandshakeTimeout and the deadlines
+// that the DTLS library asks for. Tx and Rx belong to one goroutine each.
+package secure

@@ -1,0 +1,98 @@
+package secure
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"testing"
+)
+
+// fuzzOpen holds that nothing opens but what was sealed, whatever arrives before it.
+func fuzzOpen(f *testing.F, rtcp bool) {
+	f.Helper()
+	seal := func(tx *Tx) [][]byte {
+		var out [][]byte
+		for i := range uint64(3) {
+			sealed, err := tx.SealRTP(nil, rtpPacket(1, i), i)
+			if rtcp {
+				sealed, err = tx.SealRTCP(nil, report(1))
+			}
+			if err != nil {
+				f.Fatal(err)
+			}
+			out = append(out, sealed)
+		}
+		return out
+	}
+	seedTx, _ := direction(f, profiles[0])
+	for _, sealed := range seal(seedTx) {
+		f.Add(sealed, false)
+	}
+	seedTx, _ = direction(f, profiles[1])
+	for _, sealed := range seal(seedTx) {
+		f.Add(sealed, true)
+	}
+	f.Fuzz(func(t *testing.T, packet []byte, second bool) {
+		profile := profiles[0]
+		if second {
+			profile = profiles[1]
+		}
+		tx, rx := direction(t, profile)
+		rx.Allow(1)
+		open := rx.OpenRTP
+		if rtcp {
+			open = rx.OpenRTCP
+		}
+		genuine := seal(tx)
+		_, err := open(nil, packet)
+		known := -1
+		for i, sealed := range genuine {
+			if bytes.Equal(sealed, packet) {
+				known = i
+			}
+		}
+		if (err == nil) != (known >= 0) {
+			t.Fatalf("%x: %v", packet, err)
+		}
+		for i, sealed := range genuine {
+			if _, err := open(nil, sealed); (err == nil) != (i != known) {
+				t.Errorf("genuine packet %d after %x: %v", i, packet, err)
+			}
+		}
+	})
+}
+
+func FuzzOpenRTP(f *testing.F)  { fuzzOpen(f, false) }
+func FuzzOpenRTCP(f *testing.F) { fuzzOpen(f, true) }
+
+func BenchmarkSealRTP(b *testing.B) {
+	for _, profile := range profiles {
+		b.Run(profile.String(), func(b *testing.B) {
+			tx, _ := direction(b, profile)
+			packet := append(rtpPacket(1, 0)[:minRTP], make([]byte, 160)...)
+			dst := make([]byte, 0, 1200)
+			b.ReportAllocs()
+			for index := uint64(0); b.Loop(); index++ {
+				binary.BigEndian.PutUint16(packet[2:], uint16(index))
+				if _, err := tx.SealRTP(dst, packet, index); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkOpenForged(b *testing.B) {
+	tx, rx := direction(b, profiles[0])
+	rx.Allow(1)
+	sealed := mustSeal(b, tx, 1, 1)
+	wantOpen(b, rx, sealed, 1, 1)
+	sealed[3] = 2
+	dst := make([]byte, 0, 1200)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := rx.OpenRTP(dst, sealed); !errors.Is(err, ErrAuth) {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,143 @@
+package stream
+
+import (
+	"fmt"
+	"time"
+
+	"yodel/wire"
+)
+
+// Config names the two sides of a stream.
+type Config struct {
+	// Local and Remote are the SSRCs of what this side sends and of what it receives.
+	Local, Remote uint32
+	// FirstSeq is the number of the first packet that this side sends: random and below 2^15, so that losing the first
+	// packets can not hide a wrap from SRTP (RFC 3711, 3.3.1).
+	FirstSeq uint64
+	// InitialRTT is a round-trip time that is known before the first packet, as from the handshake.
+	// 0 means 333 ms (RFC 9002, 6.2.2).
+	InitialRTT time.Duration
+}
+
+// Kind tells what AppendDatagram appended.
+type Kind uint8
+
+// The kinds of packets that a stream sends.
+const (
+	None Kind = iota // nothing to send now
+	RTP              // a message packet
+	RTCP             // a report
+)
+
+// Stream is one side of the message streams of a session, both ways. It has no clock, no goroutine and no lock: see the package
+// documentation for the caller's duties.
+type Stream struct {
+	cfg   Config
+	start time.Time // of the RTP timestamps and the arrivals
+	heard time.Time // when the other side was last heard
+	err   error
+
+	out  outbox
+	sent sentPackets
+	rtt  rtt
+	reno reno
+
+	lossTimer time.Time // when the oldest packet in doubt is lost; zero: none in doubt
+	backoff   int       // probe timeouts since the last acknowledgement
+	probes    int       // probes to send whatever the window says
+
+	in   inbox
+	acks acks
+
+	stats Stats
+}
+
+// New makes a stream that was heard just now.
+func New(cfg Config, now time.Time) *Stream {
+	s := &Stream{cfg: cfg, start: now, heard: now}
+	s.sent.first = int64(cfg.FirstSeq)
+	s.rtt.init(cfg.InitialRTT)
+	s.reno.init()
+	return s
+}
+
+// Send queues a message. It is delivered once and in order or the stream dies; nothing is dropped, so the caller watches Queued.
+// The stream keeps msg and only reads it: the caller must not change it any more, and may give it to other streams too.
+// Errors: ErrTooLong, ErrDead.
+func (s *Stream) Send(msg []byte) error {
+	if s.err != nil {
+		return s.err
+	}
+	if len(msg) > wire.MaxMessage {
+		return fmt.Errorf("%w: %d bytes > %d", ErrTooLong, len(msg), wire.MaxMessage)
+	}
+	s.out.add(msg)
+	s.stats.MessagesSent++
+	return nil
+}
+
+// Receive gives the next message in order; ok is false when there is none yet. The bytes are the caller's.
+func (s *Stream) Receive() (msg []byte, ok bool) {
+	return s.in.pop()
+}
+
+// Queued is how many bytes of messages are not acknowledged whole yet, sent or not, for the caller's back-pressure.
+func (s *Stream) Queued() int { return s.out.bytes }
+
+// Idle tells that every message was acknowledged whole.
+func (s *Stream) Idle() bool { return s.out.messages.n == 0 }
+
+// Err is ErrDead once the other side was silent for wire.DeadAfter, else nil. A dead stream sends nothing and takes nothing;
+// what was received whole can still be taken with Receive.
+func (s *Stream) Err() error { return s.err }
+
+// RTT gives the smoothed and the least round-trip time; both are 0 before the first measurement.
+func (s *Stream) RTT() (smoothed, least time.Duration) {
+	if !s.rtt.measured() {
+		return 0, 0
+	}
+	return s.rtt.smoothed, s.rtt.least
+}
+
+// Heard tells that an authentic packet of the session came, of whatever kind: the other side is alive.
+func (s *Stream) Heard(now time.Time) {
+	if s.err == nil && now.After(s.heard) {
+		s.heard = now
+	}
+}
+
+// Advance does what is due at now: it finds lost packets, allows probes and reports, and declares death. Packets to send
+// come from AppendDatagram afterwards.
+func (s *Stream) Advance(now time.Time) {
+	if s.err != nil {
+		return
+	}
+	if silence := now.Sub(s.heard); silence >= wire.DeadAfter {
+		s.die(silence)
+		return
+	}
+	s.acks.advance(now)
+	s.advanceLoss(now)
+}
+
+// die forgets all but what can still be received.
+func (s *Stream) die(silence time.Duration) {
+	s.err = fmt.Errorf("%w for %v", ErrDead, silence.Round(time.Second))
+	s.out, s.sent, s.acks = outbox{}, sentPackets{}, acks{}
+	s.in.dropPartial()
+}
+
+// Deadline is when Advance must be called next: at the latest wire.DeadAfter after the last sign of life. It may have passed.
+// The zero time, of a dead stream, means never.
+func (s *Stream) Deadline() time.Time {
+	if s.err != nil {
+		return time.Time{}
+	}
+	deadline := s.heard.Add(wire.DeadAfter)
+	for _, t := range [...]time.Time{s.acks.deadline, s.lossDeadline()} {
+		if !t.IsZero() && t.Before(deadline) {
+			deadline = t
+		}
+	}
+	return deadline
+}
