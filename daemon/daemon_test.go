@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -202,7 +203,7 @@ func TestReplayAndLiveJoinWithoutGapOrDouble(t *testing.T) {
 		b := w.connect("10.0.0.2:1", newID(t))
 		b.enter("bob", "lobby", &wire.Join{From: &wire.Join_Last{Last: 2000}})
 		for i := n; i < n+50; i++ {
-			a.publish("lobby", uint64(i), fmt.Sprint(i))
+			a.publish("lobby", uint64(i), strconv.Itoa(i))
 		}
 		pass(time.Second)
 		entries := all(b, (*wire.Message).GetEntry)
@@ -424,8 +425,8 @@ func TestMessagesOverALossyPath(t *testing.T) {
 		})
 		var want []string
 		for i := range 500 {
-			a.publish("lobby", uint64(i), fmt.Sprint(i))
-			want = append(want, fmt.Sprint(i))
+			a.publish("lobby", uint64(i), strconv.Itoa(i))
+			want = append(want, strconv.Itoa(i))
 			pass(time.Millisecond)
 		}
 		pass(10 * time.Second)
@@ -445,13 +446,13 @@ func TestRandomDatagramsDisturbNothing(t *testing.T) {
 	inWorld(t, Config{}, func(t *testing.T, w *world) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		a := w.connect("10.0.0.1:1", newID(t))
-		var real [][]byte
+		var genuine [][]byte
 		send := a.send
-		a.send = func(b []byte) { real = append(real, b); send(b) }
+		a.send = func(b []byte) { genuine = append(genuine, b); send(b) }
 		a.enter("alice", "lobby", nil)
 		other := w.connect("10.0.0.9:9", newID(t)).addr
 		for i := range 20_000 {
-			b := slices.Clone(real[r.IntN(len(real))])
+			b := slices.Clone(genuine[r.IntN(len(genuine))])
 			switch r.IntN(3) {
 			case 0:
 				b = b[:r.IntN(len(b)+1)]

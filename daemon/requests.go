@@ -96,18 +96,18 @@ func (s *session) setNick(now time.Time, m *wire.SetNick) {
 		return
 	}
 	for _, in := range slices.Collect(maps.Values(s.rooms)) {
-		in.room.rename(now, in, nick)
+		in.room.rename(in, nick)
 	}
 }
 
 // rename shows a change of nick as the old one leaving and the new one joining.
-func (r *room) rename(now time.Time, m *member, nick string) {
+func (r *room) rename(m *member, nick string) {
 	s := m.session
-	r.leave(now, m, "is now "+nick)
+	r.leave(m, "is now "+nick)
 	m.nick = nick
 	s.rooms[r.name] = m
 	r.hub.rooms[r.name] = r
-	r.enter(now, m)
+	r.enter(m)
 }
 
 // named refuses a request of a session without a nick.
@@ -132,7 +132,7 @@ func (s *session) join(now time.Time, m *wire.Join) {
 	in := s.rooms[r.name]
 	if in == nil || in.observe != m.GetObserve() {
 		if in != nil {
-			r.leave(now, in, wire.ByeLeft)
+			r.leave(in, wire.ByeLeft)
 		}
 		in = &member{session: s, room: r, nick: s.nick, observe: m.GetObserve(), since: now}
 		if s.rooms == nil {
@@ -140,7 +140,7 @@ func (s *session) join(now time.Time, m *wire.Join) {
 		}
 		s.rooms[r.name] = in
 		r.hub.rooms[r.name] = r
-		r.enter(now, in)
+		r.enter(in)
 	}
 	in.hear = m.GetHear()
 	s.joined(now, in, m)
@@ -185,7 +185,7 @@ func (s *session) joined(now time.Time, in *member, m *wire.Join) {
 		c := messages.After(r.name, from.After.GetLogId(), from.After.GetPos())
 		in.cursor, answer.Replay, answer.Truncated = c.After, c.Count, c.Truncated
 	}
-	ends := r.talkingFor(now, answer)
+	ends := r.talkingFor(answer)
 	s.say(wire.Encode(&wire.Message_Joined{Joined: answer}))
 	for _, e := range ends {
 		s.say(e)
@@ -204,7 +204,7 @@ func (s *session) leave(now time.Time, m *wire.Leave) {
 			v.abandon(now)
 		}
 	}
-	in.room.leave(now, in, wire.ByeLeft)
+	in.room.leave(in, wire.ByeLeft)
 	s.say(wire.Encode(&wire.Message_Left{Left: &wire.Left{Request: m.GetRequest(), Room: m.GetRoom()}}))
 }
 

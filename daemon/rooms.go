@@ -58,7 +58,7 @@ func (r *room) tidy() {
 }
 
 // enter makes m a member; the others hear of it when it is the first session of its nick.
-func (r *room) enter(now time.Time, m *member) {
+func (r *room) enter(m *member) {
 	first := !m.observe && !r.has(m.nick)
 	r.members = append(r.members, m)
 	if !first {
@@ -69,7 +69,7 @@ func (r *room) enter(now time.Time, m *member) {
 }
 
 // leave takes m out; the others hear of it when it was the last session of its nick.
-func (r *room) leave(_ time.Time, m *member, reason string) {
+func (r *room) leave(m *member, reason string) {
 	i := slices.Index(r.members, m)
 	if i < 0 {
 		return

@@ -287,7 +287,7 @@ func (s *session) remove(now time.Time, reason string) {
 		v.abandon(now)
 	}
 	for _, m := range s.rooms {
-		m.room.leave(now, m, reason)
+		m.room.leave(m, reason)
 	}
 	delete(s.hub.sessions, s)
 	if p := s.hub.table[s.addr]; p != nil && p.session == s {

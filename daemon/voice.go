@@ -104,7 +104,7 @@ func (v *voice) startMessage() *wire.TalkStart {
 
 // talkingFor adds to the answer the streams that a newcomer is going to hear, and gives the TalkEnd messages of
 // those that have ended already.
-func (r *room) talkingFor(now time.Time, answer *wire.Joined) (ends [][]byte) {
+func (r *room) talkingFor(answer *wire.Joined) (ends [][]byte) {
 	for _, v := range r.voices {
 		if !v.began || v.line.next >= v.line.top && v.over {
 			continue
@@ -122,7 +122,6 @@ func (r *room) talkingFor(now time.Time, answer *wire.Joined) (ends [][]byte) {
 			ends = append(ends, wire.Encode(&wire.Message_TalkEnd{TalkEnd: v.endMessage()}))
 		}
 	}
-	_ = now
 	return ends
 }
 
@@ -133,7 +132,7 @@ func (s *session) talkEnd(now time.Time, m *wire.TalkEnd) {
 		return
 	}
 	v.line.end(now, uint16(m.GetLastSeq()))
-	v.finish(now)
+	v.finish()
 	v.tick(now)
 }
 
@@ -149,7 +148,7 @@ func (v *voice) abandon(now time.Time) {
 		return
 	case !v.over:
 		v.line.giveUp()
-		v.finish(now)
+		v.finish()
 	default:
 		v.line.giveUp()
 	}
@@ -157,7 +156,7 @@ func (v *voice) abandon(now time.Time) {
 }
 
 // finish tells the room that the talkspurt is over.
-func (v *voice) finish(time.Time) {
+func (v *voice) finish() {
 	v.over = true
 	v.room.tell(nil, wire.Encode(&wire.Message_TalkEnd{TalkEnd: v.endMessage()}))
 	v.room.hub.log.Info("stopped talking", "room", v.room.name, "nick", v.nick, "duration", v.duration().Round(10*time.Millisecond))

@@ -83,7 +83,6 @@ type client struct {
 	stream  *stream.Stream
 	numbers wire.Unwrapper
 	send    func(b []byte) // the way to the daemon
-	request uint64
 
 	got   []*wire.Message
 	heard []heard

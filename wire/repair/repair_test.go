@@ -120,7 +120,7 @@ func TestAccountsAddUp(t *testing.T) {
 		n := 1 + r.Uint64N(1500)
 		got := uint64(0)
 		q.Start(at(0), 0)
-		for i := uint64(0); i < n; i++ {
+		for i := range n {
 			seq := i
 			if r.IntN(5) == 0 {
 				seq = r.Uint64N(n)

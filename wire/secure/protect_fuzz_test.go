@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"testing"
 )
 
@@ -69,7 +70,7 @@ func BenchmarkSealRTP(b *testing.B) {
 	for _, profile := range profiles {
 		b.Run(profile.String(), func(b *testing.B) {
 			tx, _ := direction(b, profile)
-			packet := append(rtpPacket(1, 0)[:minRTP], make([]byte, 160)...)
+			packet := slices.Concat(rtpPacket(1, 0)[:minRTP], make([]byte, 160))
 			dst := make([]byte, 0, 1200)
 			b.ReportAllocs()
 			for index := uint64(0); b.Loop(); index++ {

@@ -134,12 +134,20 @@ func (p *process) line(ctx context.Context) (string, error) {
 	case l, ok := <-p.lines:
 		if !ok {
 			<-p.done
-			return "", fmt.Errorf("%s ended early (%v): %s", p.name, p.err, strings.TrimSpace(p.stderr.String()))
+			return "", fmt.Errorf("%s ended early (%w): %s", p.name, p.ending(), strings.TrimSpace(p.stderr.String()))
 		}
 		return l, nil
 	case <-ctx.Done():
 		return "", fmt.Errorf("waiting for %s: %w", p.name, ctx.Err())
 	}
+}
+
+// ending tells how a process ended.
+func (p *process) ending() error {
+	if p.err == nil {
+		return errors.New("exit code 0")
+	}
+	return p.err
 }
 
 // next gives the next JSON object of that type (and state, unless empty).

@@ -52,7 +52,7 @@ func shout(s *stage, voice, out string) (report string, err error) {
 	if err != nil {
 		return "", err
 	}
-	m.came = m.echo.Delay() - start.At.Sub(joined.At) - (m.codec.Delay())
+	m.came = m.echo.Delay() - start.At.Sub(joined.At) - m.codec.Delay()
 	m.lost, m.frames, m.spoke = heard.Lost+heard.Late+end.Lost, end.Frames, end.Duration
 	return m.report()
 }
@@ -105,7 +105,7 @@ func load(path string) ([]int16, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // it was only read
 	src, err := audio.Open(f, nil)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)

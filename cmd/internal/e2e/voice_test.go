@@ -1,0 +1,305 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+	"sync"
+	"testing"
+	"time"
+
+	"yodel/cmd/internal/impair"
+	"yodel/daemon"
+	"yodel/peer"
+	"yodel/peer/audio"
+)
+
+// recording is what a hearing was read into, in real time.
+type recording struct {
+	mu      sync.Mutex
+	samples []int16
+	end     func()
+}
+
+// record paces a hearing until stop is called.
+func record(t *testing.T, h *peer.Hearing) *recording {
+	t.Helper()
+	r := &recording{}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- h.Pace(ctx, func(frame []int16) error {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.samples = append(r.samples, frame...)
+			return nil
+		})
+	}()
+	r.end = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(r.end)
+	return r
+}
+
+// stop ends the recording and gives it.
+func (r *recording) stop() []int16 {
+	r.end()
+	return r.samples
+}
+
+// voice is n samples whose values tell their place: 1 to 30000 and again.
+func voice(n int) []int16 {
+	v := make([]int16, n)
+	for i := range v {
+		v[i] = int16(i%30000 + 1)
+	}
+	return v
+}
+
+// pcm reads samples as raw s16le.
+func pcm(t *testing.T, samples []int16) *audio.Source {
+	t.Helper()
+	r, w := io.Pipe()
+	go func() {
+		b := make([]byte, 2)
+		for _, s := range samples {
+			b[0], b[1] = byte(s), byte(uint16(s)>>8)
+			if _, err := w.Write(b); err != nil {
+				return
+			}
+		}
+		_ = w.Close()
+	}()
+	t.Cleanup(func() { _ = r.Close() })
+	src, err := audio.Open(r, &audio.Format{Encoding: "s16le", Rate: audio.SampleRate, Channels: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return src
+}
+
+// heard waits for the end of as many talks.
+func heard(t *testing.T, c *peer.Client, talks int) (ends []*peer.Talking) {
+	t.Helper()
+	for len(ends) < talks {
+		if ev := next[*peer.Talking](t, c); !ev.Start {
+			ends = append(ends, ev)
+		}
+	}
+	return ends
+}
+
+// shoutVoice plays samples into a room by L16 and gives the talk and its report.
+func shoutVoice(t *testing.T, c *peer.Client, samples []int16) (*peer.Talk, peer.Report) {
+	t.Helper()
+	talk, err := c.Talk(soon(t), "lobby", audio.L16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := talk.Play(soon(t), pcm(t, samples), nil); err != nil {
+		t.Fatal(err)
+	}
+	report, err := talk.End(soon(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return talk, report
+}
+
+// delayOf finds where the voice begins in a recording, and how many of its samples are not as they were said.
+func delayOf(said, got []int16) (at, wrong int) {
+	at = -1
+	for i, s := range got {
+		if s != 0 {
+			at = i - (int(s) - 1)
+			break
+		}
+	}
+	for i, s := range said {
+		if at < 0 || at+i >= len(got) || got[at+i] != s {
+			wrong++
+		}
+	}
+	return at, wrong
+}
+
+func hear(t *testing.T, c *peer.Client, o peer.HearOptions) *peer.Hearing {
+	t.Helper()
+	o.Room = "lobby"
+	h, err := c.Hear(soon(t), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// The echo is what was said, sample by sample, after the room's delay, for the talker too.
+func TestEchoAfterTheDelay(t *testing.T) {
+	t.Parallel()
+	const delay = 600 * time.Millisecond
+	w := newWorld(t, daemon.Config{Delay: delay})
+	alice, bob := w.dial(w.config("alice")), w.dial(w.config("bob"))
+	of := map[*peer.Client]*peer.Hearing{alice: hear(t, alice, peer.HearOptions{}), bob: hear(t, bob, peer.HearOptions{})}
+	tapes := map[*peer.Client]*recording{alice: record(t, of[alice]), bob: record(t, of[bob])}
+	said := voice(audio.SampleRate)
+	talk, report := shoutVoice(t, alice, said)
+	if report.Frames != 100 || report.Lost != 0 || report.Duration != time.Second {
+		t.Errorf("report %+v", report)
+	}
+	for c, tape := range tapes {
+		end := heard(t, c, 1)[0]
+		if end.Nick != "alice" || end.Lost != 0 || end.Packets != 100 || end.Duration != time.Second || end.Self != (c == alice) {
+			t.Errorf("%s heard %+v", c.Nick(), end)
+		}
+		at, wrong := delayOf(said, tape.stop())
+		if wrong > 0 {
+			t.Errorf("%s: %d samples are not as they were said", c.Nick(), wrong)
+		}
+		echo := of[c].Start().Add(time.Duration(at) * time.Second / audio.SampleRate).Sub(talk.Started())
+		if off := (echo - delay).Abs(); off > 60*time.Millisecond {
+			t.Errorf("%s: the echo comes after %v", c.Nick(), echo)
+		}
+		t.Logf("%s: echo after %v", c.Nick(), echo)
+	}
+}
+
+func TestVoiceOverABadNetwork(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, daemon.Config{Delay: 2 * time.Second})
+	proxy, err := impair.New(impair.Config{
+		Target: w.addr.String(), Loss: 0.1, Dup: 0.02, Reorder: 0.05,
+		Delay: 20 * time.Millisecond, Jitter: 10 * time.Millisecond, Seed: 11,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = proxy.Close() })
+	dial := func(nick string) *peer.Client {
+		cfg := w.config(nick)
+		cfg.Server = proxy.Addr().String()
+		return w.dial(cfg)
+	}
+	alice, bob := dial("alice"), dial("bob")
+	h := hear(t, bob, peer.HearOptions{})
+	tape := record(t, h)
+	join(t, alice, peer.JoinOptions{Room: "lobby"})
+	said := voice(3 * audio.SampleRate)
+	_, report := shoutVoice(t, alice, said)
+	if report.Lost != 0 || report.Frames != 300 {
+		t.Errorf("report %+v", report)
+	}
+	if end := heard(t, bob, 1)[0]; end.Lost != 0 || end.Packets != 300 {
+		t.Errorf("heard %+v", end)
+	}
+	if _, wrong := delayOf(said, tape.stop()); wrong > 0 {
+		t.Errorf("%d samples are not as they were said", wrong)
+	}
+	if st := proxy.Stats(); st.Up.Lost == 0 || st.Down.Lost == 0 {
+		t.Errorf("the network lost nothing: %+v", st)
+	}
+}
+
+func TestManyTalkersAreMixed(t *testing.T) {
+	t.Parallel()
+	const delay = 400 * time.Millisecond
+	w := newWorld(t, daemon.Config{Delay: delay})
+	listener := w.dial(w.config("listener"))
+	tape := record(t, hear(t, listener, peer.HearOptions{}))
+	var all sync.WaitGroup
+	freqs := []float64{300, 700, 1900}
+	for i, f := range freqs {
+		c := w.dial(w.config(string(rune('a' + i))))
+		join(t, c, peer.JoinOptions{Room: "lobby"})
+		all.Go(func() {
+			tone := make([]int16, audio.SampleRate)
+			for k := range tone {
+				tone[k] = int16(6000 * math.Sin(2*math.Pi*f*float64(k)/audio.SampleRate))
+			}
+			shoutVoice(t, c, tone)
+		})
+	}
+	all.Wait()
+	heard(t, listener, len(freqs))
+	got := tape.stop()
+	for _, f := range freqs {
+		if a := amplitude(got, f); a < 2000 {
+			t.Errorf("%v Hz has an amplitude of %.0f in the mix", f, a)
+		}
+	}
+	if a := amplitude(got, 1100); a > 300 {
+		t.Errorf("1100 Hz, which nobody said, has an amplitude of %.0f", a)
+	}
+}
+
+// amplitude is the greatest that a tone has in any half second (Goertzel).
+func amplitude(samples []int16, hz float64) float64 {
+	const n = audio.SampleRate / 2
+	best := 0.0
+	for ; len(samples) >= n; samples = samples[n/4:] {
+		var re, im float64
+		for i, s := range samples[:n] {
+			w := 2 * math.Pi * hz * float64(i) / audio.SampleRate
+			re += float64(s) * math.Cos(w)
+			im += float64(s) * math.Sin(w)
+		}
+		best = max(best, 2*math.Hypot(re, im)/n)
+	}
+	return best
+}
+
+func TestOwnVoiceIsLeftOut(t *testing.T) {
+	w := newWorld(t, daemon.Config{Delay: 200 * time.Millisecond})
+	alice, bob := w.dial(w.config("alice")), w.dial(w.config("bob"))
+	tape := record(t, hear(t, alice, peer.HearOptions{NoSelf: true}))
+	other := record(t, hear(t, bob, peer.HearOptions{}))
+	shoutVoice(t, alice, voice(audio.SampleRate/5))
+	heard(t, bob, 1)
+	other.stop()
+	for _, s := range tape.stop() {
+		if s != 0 {
+			t.Fatal("alice hears herself")
+		}
+	}
+}
+
+// A talk goes on when the daemon was started again.
+func TestTalkOverARestart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, daemon.Config{Delay: 200 * time.Millisecond})
+	cfg := w.config("alice")
+	cfg.Reconnect = true
+	alice := w.dial(cfg)
+	h := hear(t, alice, peer.HearOptions{})
+	tape := record(t, h)
+	talk, err := alice.Talk(soon(t), "lobby", audio.L16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	played := make(chan error, 1)
+	go func() { played <- talk.Play(t.Context(), pcm(t, voice(5*audio.SampleRate/2)), nil) }()
+	next[*peer.Talking](t, alice)
+	w.stop()
+	w.start()
+	next[*peer.Back](t, alice)
+	if err := <-played; err != nil {
+		t.Fatal(err)
+	}
+	report, err := talk.End(soon(t))
+	if err != nil || report.Lost == 0 || report.Lost > 150 {
+		t.Errorf("%+v %v", report, err)
+	}
+	// What was said before the restart ended early, with few packets.
+	end := heard(t, alice, 1)[0]
+	for end.Packets < 50 {
+		end = heard(t, alice, 1)[0]
+	}
+	if end.SSRC != talk.SSRC() {
+		t.Errorf("after the restart %+v", end)
+	}
+	tape.stop()
+}
