@@ -87,7 +87,7 @@ func BenchmarkOpenForged(b *testing.B) {
 	tx, rx := direction(b, profiles[0])
 	rx.Allow(1)
 	sealed := mustSeal(b, tx, 1, 1)
-	wantOpen(b, rx, sealed, 1, 1)
+	wantOpen(b, rx, sealed, rtpPacket(1, 1))
 	sealed[3] = 2
 	dst := make([]byte, 0, 1200)
 	b.ReportAllocs()

@@ -61,11 +61,11 @@ func mustSeal(tb testing.TB, tx *Tx, ssrc uint32, index uint64) []byte {
 	return sealed
 }
 
-func wantOpen(tb testing.TB, rx *Rx, sealed []byte, ssrc uint32, index uint64) {
+func wantOpen(tb testing.TB, rx *Rx, sealed, want []byte) {
 	tb.Helper()
 	opened, err := rx.OpenRTP(nil, sealed)
-	if err != nil || !bytes.Equal(opened, rtpPacket(ssrc, index)) {
-		tb.Errorf("packet %d opens as %x, %v", index, opened, err)
+	if err != nil || !bytes.Equal(opened, want) {
+		tb.Errorf("packet %x opens as %x, %v", want, opened, err)
 	}
 }
 
@@ -171,7 +171,7 @@ func TestOwnershipOfSSRCs(t *testing.T) {
 	check("after Disallow", ErrForeignSSRC)
 	rx.Allow(1)
 	check("allowed again", ErrReplayed)
-	wantOpen(t, rx, mustSeal(t, tx, 1, 2), 1, 2)
+	wantOpen(t, rx, mustSeal(t, tx, 1, 2), rtpPacket(1, 2))
 }
 
 func TestForgeriesChangeNothing(t *testing.T) {
@@ -199,7 +199,7 @@ func TestForgeriesChangeNothing(t *testing.T) {
 			if _, err := rx.OpenRTP(nil, packet[:len(packet)-1]); !errors.Is(err, ErrAuth) {
 				t.Errorf("cut off: %v", err)
 			}
-			wantOpen(t, rx, packet, 1, 40000+uint64(i))
+			wantOpen(t, rx, packet, rtpPacket(1, 40000+uint64(i)))
 		}
 		for at := 8; at < len(report); at++ {
 			if _, err := rx.OpenRTCP(nil, with(report, at, report[at]^1)); !errors.Is(err, ErrAuth) {
@@ -225,11 +225,11 @@ func TestReplayWindows(t *testing.T) {
 		reports = append(reports, sealed)
 	}
 	reports = reports[:WindowRTCP+1]
-	wantOpen(t, rx, packets[WindowRTP], 1, 100+WindowRTP)
+	wantOpen(t, rx, packets[WindowRTP], rtpPacket(1, 100+WindowRTP))
 	if _, err := rx.OpenRTP(nil, packets[0]); !errors.Is(err, ErrReplayed) {
 		t.Errorf("1024 behind: %v, want ErrReplayed", err)
 	}
-	wantOpen(t, rx, packets[1], 1, 101)
+	wantOpen(t, rx, packets[1], rtpPacket(1, 101))
 	for _, again := range []int{1, WindowRTP} {
 		if _, err := rx.OpenRTP(nil, packets[again]); !errors.Is(err, ErrReplayed) {
 			t.Errorf("packet %d again: %v, want ErrReplayed", again, err)
@@ -254,9 +254,9 @@ func TestStreamWhoseStartIsLostUpToTheWrap(t *testing.T) {
 		if _, err := rx.OpenRTP(nil, forged); !errors.Is(err, ErrAuth) {
 			t.Errorf("forged: %v", err)
 		}
-		wantOpen(t, rx, mustSeal(t, tx, 1, 65537), 1, 65537)
-		wantOpen(t, rx, mustSeal(t, tx, 1, 65535), 1, 65535) // sent again, late
-		wantOpen(t, rx, mustSeal(t, tx, 1, 65538), 1, 65538)
+		wantOpen(t, rx, mustSeal(t, tx, 1, 65537), rtpPacket(1, 65537))
+		wantOpen(t, rx, mustSeal(t, tx, 1, 65535), rtpPacket(1, 65535)) // sent again, late
+		wantOpen(t, rx, mustSeal(t, tx, 1, 65538), rtpPacket(1, 65538))
 	}
 }
 

@@ -25,7 +25,7 @@ func TestEachSideOpensWhatTheOtherSeals(t *testing.T) {
 			if _, err := way.wrong.OpenRTP(nil, sealed); !errors.Is(err, ErrAuth) {
 				t.Errorf("%s: sent back to its sender: %v, want ErrAuth", name, err)
 			}
-			wantOpen(t, way.rx, sealed, way.ssrc, 1)
+			wantOpen(t, way.rx, sealed, rtpPacket(way.ssrc, 1))
 		}
 	})
 }
