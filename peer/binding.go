@@ -1,0 +1,111 @@
+package peer
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/netip"
+	"time"
+
+	"yodel/wire"
+	"yodel/wire/secure"
+)
+
+const (
+	// firstRetry is the wait before a Binding Request is repeated; it doubles up to maxRetry (RFC 8489, 6.2.1 has 500 ms and no bound).
+	firstRetry = 250 * time.Millisecond
+	maxRetry   = time.Second
+)
+
+// binding is the client's side of the address validation: a Binding Request that is repeated until it was answered.
+type binding struct {
+	txid    [12]byte
+	request []byte
+	wait    time.Duration
+	timer   *time.Timer // when to repeat
+}
+
+// newBinding makes a request; with a nonce it validates the address.
+func newBinding(nonce []byte) *binding {
+	b := &binding{wait: firstRetry}
+	_, _ = rand.Read(b.txid[:]) // never fails: crypto/rand
+	b.request = secure.BindingRequest(nil, b.txid, nonce)
+	b.timer = time.NewTimer(b.wait)
+	return b
+}
+
+// send sends the request, for the first time or again.
+func (b *binding) send(l *link) {
+	_ = l.write(b.request) // it is repeated
+	b.timer.Reset(b.wait)
+	b.wait = min(2*b.wait, maxRetry)
+}
+
+// probe asks an address until it answers with a nonce.
+func probe(ctx context.Context, addr netip.AddrPort) (*contact, error) {
+	l, err := dialLink(addr)
+	if err != nil {
+		return nil, err
+	}
+	b := newBinding(nil)
+	defer b.timer.Stop()
+	b.send(l)
+	strange := false
+	for {
+		select {
+		case d := <-l.in:
+			nonce, err := b.nonce(d)
+			d.release()
+			switch {
+			case err != nil:
+				l.close()
+				return nil, err
+			case nonce != nil:
+				return &contact{l, nonce}, nil
+			}
+			strange = true
+		case <-b.timer.C:
+			b.send(l)
+		case <-ctx.Done():
+			l.close()
+			if err := context.Cause(ctx); !strange || errors.Is(err, context.Canceled) {
+				return nil, err
+			}
+			return nil, errNoDaemon
+		}
+	}
+}
+
+// nonce reads an answer to the request without a nonce. What is no answer gives neither nonce nor error.
+func (b *binding) nonce(d datagram) ([]byte, error) {
+	if d.err != nil {
+		return nil, d.err
+	}
+	reply, err := secure.ParseBindingReply(d.bytes, b.txid)
+	if err != nil {
+		return nil, nil //nolint:nilnil // anyone may send anything
+	}
+	return reply.Nonce, nil
+}
+
+// take gives a datagram to whom it belongs while the handshake runs. An answer to the request with the nonce ends its repetition,
+// and a new nonce is used at once.
+func (b *binding) take(l *link, mem *secure.MemConn, d []byte) {
+	switch wire.KindOf(d) {
+	case wire.KindDTLS:
+		_ = mem.Feed(d) // what is refused counts as lost
+	case wire.KindSTUN:
+		reply, err := secure.ParseBindingReply(d, b.txid)
+		if err != nil {
+			return
+		}
+		b.timer.Stop()
+		if reply.Nonce != nil {
+			fresh := newBinding(reply.Nonce)
+			fresh.timer.Stop()
+			b.txid, b.request = fresh.txid, fresh.request
+			b.send(l)
+		}
+	default: // nothing else is expected before the keys are there
+	}
+}

@@ -1,0 +1,135 @@
+package peer
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+
+	"yodel/wire/secure"
+)
+
+// Client is one peer of one daemon, over any number of sessions. Its methods may be called by any goroutine.
+type Client struct {
+	cfg    Config
+	shared *shared
+	engine *engine // the loop's
+
+	commands chan func(now time.Time)
+	frames   chan *frame
+	events   chan Event
+	nudge    chan struct{} // a Hearing has events
+
+	closing   chan struct{} // Close was called
+	closeOnce sync.Once
+	over      chan struct{} // no session, and none is going to be
+	ended     chan struct{} // no goroutine is left
+}
+
+// Dial makes a session with the daemon: address validation, handshake, Hello and Welcome. Errors: ErrUnreachable when it does not
+// answer in Config.Timeout, or nothing listens there; secure.ErrHostKeyChanged; a *RefusedError for the nick, the version or access; ErrServer
+// and ErrConfig; ctx's. ctx is only for dialling.
+func Dial(ctx context.Context, cfg Config) (*Client, error) {
+	cfg, err := cfg.checked()
+	if err != nil {
+		return nil, err
+	}
+	ctx, answered, cancel := setupContext(ctx, cfg)
+	defer cancel()
+	l, err := connect(ctx, cfg, answered)
+	if err != nil {
+		return nil, err
+	}
+	c := newClient(cfg)
+	go c.run(l)
+	_, err = call(ctx, c, func(_ time.Time, reply func(struct{}, error)) func() {
+		c.engine.whenWelcome(func(err error) { reply(struct{}{}, err) })
+		return nil
+	})
+	if err == nil {
+		return c, nil
+	}
+	if ctx.Err() != nil {
+		err = unreachable(context.Cause(ctx))
+	}
+	_ = c.Close()
+	return nil, err
+}
+
+// setupContext bounds the wait for the first answer, and from then on that for the rest.
+func setupContext(ctx context.Context, cfg Config) (_ context.Context, answered, cancel func()) {
+	ctx, cancelCause := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(cfg.Timeout, func() { cancelCause(context.DeadlineExceeded) })
+	answered = func() { timer.Reset(max(setupTimeout, cfg.Timeout)) }
+	cancel = func() {
+		timer.Stop()
+		cancelCause(nil)
+	}
+	return ctx, answered, cancel
+}
+
+func newClient(cfg Config) *Client {
+	c := &Client{
+		cfg: cfg, shared: new(shared),
+		commands: make(chan func(time.Time)), frames: make(chan *frame), events: make(chan Event),
+		nudge: make(chan struct{}, 1), closing: make(chan struct{}), over: make(chan struct{}), ended: make(chan struct{}),
+	}
+	c.engine = newEngine(cfg, c.shared)
+	return c
+}
+
+// Close ends the session: it says BYE, three times within 100 ms, and returns when all goroutines of the client have ended. What
+// waits in other goroutines gets ErrClosed. The error is always nil.
+func (c *Client) Close() error {
+	c.closeOnce.Do(func() { close(c.closing) })
+	<-c.ended
+	return nil
+}
+
+// Nick is the own nick as the daemon has it; empty: none.
+func (c *Client) Nick() string { return read(c.shared, func(s *shared) string { return s.nick }) }
+
+// Fingerprint is that of one's own identity.
+func (c *Client) Fingerprint() secure.Fingerprint { return c.cfg.Identity.Fingerprint() }
+
+// Daemon is the fingerprint of the daemon.
+func (c *Client) Daemon() secure.Fingerprint {
+	return read(c.shared, func(s *shared) secure.Fingerprint { return s.daemon })
+}
+
+// Addr is the daemon's address.
+func (c *Client) Addr() netip.AddrPort {
+	return read(c.shared, func(s *shared) netip.AddrPort { return s.addr })
+}
+
+// RTT is the smoothed round-trip time; 0 when it is not known yet.
+func (c *Client) RTT() time.Duration {
+	return read(c.shared, func(s *shared) time.Duration { return s.rtt })
+}
+
+// Events brings what happens. It is closed by Close and, without Config.Reconnect, after the loss of the session and the events before it. Who
+// joins a room must read it: when 1024 events wait, nothing more is taken from the daemon (and nothing is lost).
+func (c *Client) Events() <-chan Event { return c.events }
+
+// Err tells why Events was closed: nil after Close, else an error that is ErrLost or a *RefusedError.
+func (c *Client) Err() error { return read(c.shared, func(s *shared) error { return s.err }) }
+
+// overErr is what calls get when the client is over.
+func (c *Client) overErr() error {
+	if err := c.Err(); err != nil {
+		return err
+	}
+	return ErrClosed
+}
+
+// post runs f on the loop.
+func (c *Client) post(ctx context.Context, f func(now time.Time)) error {
+	select {
+	case c.commands <- f:
+		return nil
+	case <-c.over:
+		return c.overErr()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

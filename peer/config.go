@@ -1,0 +1,66 @@
+package peer
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"yodel/wire"
+	"yodel/wire/secure"
+)
+
+// Times of setting up a session.
+const (
+	defaultTimeout = 8 * time.Second  // until the daemon's first answer
+	setupTimeout   = 20 * time.Second // from that answer to Welcome
+)
+
+// Config says how to reach the daemon and as whom.
+type Config struct {
+	// Server is host, host:port, v6 or [v6]:port; without a port it is 9635.
+	Server string
+	// Identity is the peer's own key; it must be given.
+	Identity *secure.Identity
+	// KnownHosts is where the daemon's key is pinned on first use and looked up later. Nil accepts any daemon and pins nothing.
+	KnownHosts *secure.KnownHosts
+	// Nick is the wished nick; empty: none yet, see Client.SetNick.
+	Nick string
+	// Software is name/version, for the daemon's log; empty: "yodel".
+	Software string
+	// Timeout bounds the wait for the daemon's first answer; zero or negative: 8 s. What follows the answer may take 20 s,
+	// or Timeout when that is longer.
+	Timeout time.Duration
+	// Reconnect makes a lost session come back for ever, once the first one has been there.
+	Reconnect bool
+	// Logger gets what is of use for finding faults, at debug level; nil: none.
+	Logger *slog.Logger
+}
+
+// checked gives the configuration with its defaults filled in.
+func (cfg Config) checked() (Config, error) {
+	if cfg.Identity == nil {
+		return cfg, fmt.Errorf("%w: Identity is nil", ErrConfig)
+	}
+	if _, _, err := splitServer(cfg.Server); err != nil {
+		return cfg, err
+	}
+	if cfg.Nick != "" {
+		nick, err := checkNick(cfg.Nick)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.Nick = nick
+	}
+	if cfg.Software == "" {
+		cfg.Software = "yodel"
+	}
+	cfg.Software = wire.Printable(strings.ToValidUTF8(cfg.Software, "?"))
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = defaultTimeout
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return cfg, nil
+}

@@ -1,0 +1,74 @@
+// Package peer is a client of a Yodel daemon: what cmd/yodel and any bot is written on. It joins rooms, publishes and receives messages,
+// talks and hears, and makes a lost session anew.
+//
+//	c, err := peer.Dial(ctx, peer.Config{Server: "localhost", Identity: id, KnownHosts: known, Nick: "bot", Reconnect: true})
+//	joined, err := c.Join(ctx, peer.JoinOptions{Room: "lobby", From: peer.Last(10)})
+//	for ev := range c.Events() { … }
+//
+// # Parts
+//
+//	Client       the API; every call is a function that is run on the loop, and waits for its reply
+//	loop         the goroutine: socket, timer, calls, frames, events, reconnects
+//	engine       what a client knows over all its sessions: rooms, requests, messages without receipt, talks, events.
+//	             No clock, socket or goroutine; `now` is an argument
+//	session      what ends with one connection: keys, message stream, streams that are heard
+//	talkOut      a talk on its way out: sequence numbers, the packets kept for resending
+//	streamIn     a talker's stream on its way in: what is missing and until when it is of use
+//	Hearing      the playout of a room, between the loop and whoever reads it
+//	link         a connected socket with its reader; firstAnswer and handshake make it ready
+//
+// # Data
+//
+//	Publish ─► outbox (window: 512 messages, 256 KiB) ─► stream.Stream ─► secure.Tx ─► socket
+//	Talk.Play ─► Encoder ─► Talk.Write ─► loop: RTP header, history ─► secure.Tx ─► socket
+//	                                       ▲ NACK: the same packet again (repair.Resender)
+//	socket ─► reader ─► loop ─► secure.Rx ─┬─► stream.Stream ─► engine ─► Events, replies, receipts
+//	                                       └─► streamIn (repair.Requester: NACK) ─► Hearing: audio.Playout
+//	                                                                      Hearing.Read, Pace ◄─┘
+//
+// # Goroutines
+//
+//	goroutine        started by        owns                           stopped by
+//	loop             Dial              engine, session, link, Tx, Rx  Close
+//	reader           newLink           reads of one socket            link.close: by the loop, or while dialling
+//	probe            firstAnswer       one link until it has answered an answer, an error, its context
+//	handshake        handshake         secure.Handshake               success, failure, its context
+//	dialling         loop.dial         the link in the making         its context: Close
+//	frame reader     Talk.Play         Reads of the source            the source's end; after Play has returned, the next return of Read
+//
+// Nothing else runs on its own: Hearing.Pace, Talk.Play and a speaker run on the user's goroutines. After Close none of these is left,
+// but a frame reader whose source still blocks.
+//
+// # Locks
+//
+// There are two, and neither is held while the other is taken or while anything waits: shared.mu for the few values that accessors such as
+// Client.Nick read, and Hearing.mu for the playout, which the loop feeds and the reader empties. All else belongs to one goroutine.
+//
+// # Waits
+//
+// Every wait ends: a call's with its context, with the reply, or when the client is over (Close, or a loss without Reconnect);
+// a Publication's in the same way. The loop itself waits for nothing but its select, and 100 ms for the repeated BYE.
+//
+// Events are handed over one by one. When 1024 wait, the loop takes no more messages from the stream. Then the stream fills,
+// what comes is not acknowledged, and the daemon is held back; receipts and replies wait as well. Audio goes on.
+//
+// # Reconnects
+//
+// A session is lost by BYE, by an ICMP "port unreachable" (nothing listens there any more), or after 30 s of silence. With Config.Reconnect
+// the loop dials again for ever, 100 ms to 3 s apart. The new session begins with one flight: Hello with the
+// old session's id, a Join after the last position for each room, Talk for each talk, the requests that have no reply, and the messages that have no
+// receipt, with the ids that they had. So a message is stored once, whichever of the two, message or receipt, was lost.
+// Events delivers a position once: what is not beyond the last one of the same log is dropped. A log with another id begins at its
+// oldest message, after *Truncated. Streams that are heard begin anew under numbers of their own, because a daemon that was started again may
+// give the same SSRC to another talker; the timeline of the Hearing goes on.
+//
+// What ends for good, also with Reconnect: a refusal other than "stopping" and "limit", and a daemon with another key.
+//
+// # Audio
+//
+// The daemon announces a talk when it begins, and its packets come the room's delay less the lead later. So a stream's first packet
+// counts as lost only when another has come, or 100 ms after it was expected; the last one 100 ms after the packet before it. What is missing is
+// asked for until the packet behind it is played. Packets that overtake their announcement are kept, 64 of them.
+//
+// Nothing is allocated per packet of audio, sending or receiving (there are tests for it).
+package peer

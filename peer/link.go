@@ -1,0 +1,105 @@
+package peer
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+	"time"
+
+	"yodel/wire"
+	"yodel/wire/secure"
+)
+
+const (
+	// readQueue is how many datagrams wait between the reader and the loop; what does not fit waits in the socket.
+	readQueue = 256
+	// socketBuffer is the size that is asked for of the socket's receive buffer: 1 s of fifty voices.
+	socketBuffer = 1 << 20
+)
+
+// datagram is one that was read, or with err the end of reading. Its buffer goes back with release.
+type datagram struct {
+	bytes   []byte
+	arrived time.Time
+	err     error
+	buffer  *[wire.MaxDatagram + 1]byte
+}
+
+// buffers are for reading. One byte more than is accepted shows a datagram that is too long.
+var buffers = sync.Pool{New: func() any { return new([wire.MaxDatagram + 1]byte) }}
+
+func (d *datagram) release() {
+	if d.buffer != nil {
+		buffers.Put(d.buffer)
+		d.buffer = nil
+	}
+}
+
+// link is a connected socket, its reader, and from the handshake on its keys. The reader's goroutine ends with close.
+type link struct {
+	conn   net.Conn
+	addr   netip.AddrPort
+	in     chan datagram
+	stop   chan struct{}
+	once   sync.Once
+	reader sync.WaitGroup
+
+	daemon secure.Fingerprint
+	tx     *secure.Tx
+	rx     *secure.Rx
+}
+
+// dialLink opens a socket to an address.
+func dialLink(addr netip.AddrPort) (*link, error) {
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(addr))
+	if err != nil {
+		return nil, err
+	}
+	_ = conn.SetReadBuffer(socketBuffer) // the system's limit will do
+	markSocket(conn)
+	return newLink(conn, addr), nil
+}
+
+// newLink starts the reader of a connection.
+func newLink(conn net.Conn, addr netip.AddrPort) *link {
+	l := &link{conn: conn, addr: addr, in: make(chan datagram, readQueue), stop: make(chan struct{})}
+	l.reader.Go(l.read)
+	return l
+}
+
+// read hands over what comes, until an error; that it hands over too.
+func (l *link) read() {
+	for {
+		b, _ := buffers.Get().(*[wire.MaxDatagram + 1]byte)
+		n, err := l.conn.Read(b[:])
+		d := datagram{bytes: b[:n], arrived: time.Now(), err: err, buffer: b}
+		select {
+		case l.in <- d:
+		case <-l.stop:
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// write sends a datagram.
+func (l *link) write(b []byte) error {
+	_, err := l.conn.Write(b)
+	return err
+}
+
+// close ends the reader and returns when it has ended.
+func (l *link) close() {
+	l.once.Do(func() {
+		close(l.stop)
+		_ = l.conn.Close() // nothing is to be saved
+	})
+	l.reader.Wait()
+}
+
+// isRefused tells that nothing listens at the other end.
+func isRefused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }

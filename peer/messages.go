@@ -1,0 +1,187 @@
+package peer
+
+import (
+	"fmt"
+	"time"
+
+	"yodel/wire"
+)
+
+// takeMessages takes what came from the daemon, as long as there is room for events.
+func (e *engine) takeMessages(now time.Time) {
+	for e.s != nil && len(e.events) < maxEvents {
+		b, ok := e.s.stream.Receive()
+		if !ok {
+			return
+		}
+		m, err := wire.Decode(b)
+		if err != nil {
+			e.log.Debug("message dropped", "error", err)
+			continue
+		}
+		e.message(now, m)
+	}
+}
+
+// message takes one message of the daemon. Kinds that are not known, or not for a peer, are ignored.
+func (e *engine) message(now time.Time, m *wire.Message) {
+	switch k := m.GetKind().(type) {
+	case *wire.Message_Welcome:
+		e.welcomeBy(k.Welcome)
+	case *wire.Message_Refused:
+		e.refusedBy(now, k.Refused)
+	case *wire.Message_Receipt:
+		e.receipted(now, k.Receipt)
+	case *wire.Message_Entry:
+		e.entry(k.Entry)
+	case *wire.Message_Presence:
+		e.presence(k.Presence)
+	case *wire.Message_RoomInfo:
+		e.roomChanged(k.RoomInfo)
+	case *wire.Message_TalkStart:
+		e.talkStart(now, k.TalkStart, justBegun)
+	case *wire.Message_TalkEnd:
+		e.talkEnd(now, k.TalkEnd)
+	case *wire.Message_TalkReport:
+		e.talkReport(k.TalkReport)
+	case *wire.Message_Ping:
+		e.send(now, wire.Encode(&wire.Message_Pong{Pong: &wire.Pong{Request: k.Ping.GetRequest()}}))
+	default:
+		e.answer(now, m)
+	}
+}
+
+// answer takes the answer to a request.
+func (e *engine) answer(now time.Time, m *wire.Message) {
+	var id uint64
+	switch k := m.GetKind().(type) {
+	case *wire.Message_Joined:
+		id = k.Joined.GetRequest()
+	case *wire.Message_Left:
+		id = k.Left.GetRequest()
+	case *wire.Message_NickSet:
+		id = k.NickSet.GetRequest()
+	case *wire.Message_TalkGranted:
+		id = k.TalkGranted.GetRequest()
+	case *wire.Message_Pong:
+		id = k.Pong.GetRequest()
+	case *wire.Message_Members:
+		id = k.Members.GetRequest()
+	case *wire.Message_RoomList:
+		id = k.RoomList.GetRequest()
+	}
+	if r := e.requests.take(id); r != nil {
+		r.done(now, m, nil)
+		return
+	}
+	e.unwanted(now, m)
+}
+
+// unwanted leaves a room again whose Join was given up by its caller.
+func (e *engine) unwanted(now time.Time, m *wire.Message) {
+	room := m.GetJoined().GetRoom()
+	if room == "" || e.rooms[room] != nil {
+		return
+	}
+	e.send(now, wire.Encode(&wire.Message_Leave{Leave: &wire.Leave{Room: room}}))
+}
+
+// welcomeBy begins the session on the daemon's side. Without the wished nick a refusal follows.
+func (e *engine) welcomeBy(w *wire.Welcome) {
+	s := e.s
+	if v := w.GetVersion(); v < wire.MinVersion || v > wire.MaxVersion {
+		s.err = &RefusedError{Code: wire.Code_CODE_VERSION, Reason: fmt.Sprintf("the daemon chose protocol version %d", v)}
+		return
+	}
+	e.sessionID = w.GetSessionId()
+	e.shared.set(func(sh *shared) { sh.limit = int(min(w.GetMaxMessage(), wire.MaxBody)) })
+	if e.nick != "" && w.GetNick() == "" {
+		return
+	}
+	e.setNick(w.GetNick())
+	s.welcomed, e.welcomed = true, true
+	if e.welcome != nil {
+		e.welcome(nil)
+		e.welcome = nil
+	}
+	e.back()
+}
+
+// refusedBy finds who asked for what is refused. Before the session is welcome, a refusal without a request ends it.
+func (e *engine) refusedBy(now time.Time, r *wire.Refused) {
+	err := refused(r)
+	switch {
+	case r.GetRequest() != 0:
+		if q := e.requests.take(r.GetRequest()); q != nil {
+			q.done(now, nil, err)
+		}
+	case r.GetId() != 0:
+		e.unpublished(now, r.GetId(), err)
+	case !e.s.welcomed:
+		e.s.err = err
+	default:
+		e.log.Debug("refused", "error", err)
+	}
+}
+
+func (e *engine) setNick(nick string) {
+	e.nick = nick
+	e.shared.set(func(sh *shared) { sh.nick = nick })
+}
+
+// entry delivers a message of a room, once.
+func (e *engine) entry(x *wire.Entry) {
+	r := e.rooms[x.GetRoom()]
+	if r != nil && r.cursor.deliver(x.GetPos()) {
+		e.emit(messageOf(x))
+	}
+}
+
+func (e *engine) presence(p *wire.Presence) {
+	if e.rooms[p.GetRoom()] == nil {
+		return
+	}
+	for _, ev := range p.GetEvents() {
+		e.emit(&Presence{Room: p.GetRoom(), Joined: ev.GetJoined(), Member: memberOf(ev.GetMember()), Reason: ev.GetReason()})
+	}
+}
+
+// joined puts a room among those that the client is in, with the talks that are going on in it.
+func (e *engine) joined(now time.Time, r *room, j *wire.Joined) *Joined {
+	joined := joinedOf(j, now)
+	e.rooms[r.opts.Room] = r
+	if r.hearing != nil {
+		r.hearing.setRoom(joined)
+	}
+	for _, t := range j.GetTalking() {
+		e.talkStart(now, t, underWay)
+	}
+	return joined
+}
+
+// left forgets a room and what is heard of it.
+func (e *engine) left(name string) {
+	delete(e.rooms, name)
+	if e.s == nil {
+		return
+	}
+	for _, in := range e.s.streams {
+		if in.room == name {
+			in.stop()
+			e.dropStream(in)
+		}
+	}
+}
+
+func (e *engine) roomChanged(i *wire.RoomInfo) {
+	r := e.rooms[i.GetRoom()]
+	if r == nil {
+		return
+	}
+	ev := &RoomChanged{Room: i.GetRoom(), Delay: millis(i.GetDelayMs()), Lead: millis(i.GetLeadMs())}
+	r.delay = ev.Delay
+	if r.hearing != nil {
+		r.hearing.setLead(ev.Lead)
+	}
+	e.emit(ev)
+}

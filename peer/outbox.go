@@ -1,0 +1,84 @@
+package peer
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"yodel/wire"
+)
+
+// What may wait for receipts at once; who publishes more is held back.
+const (
+	maxUnreceipted      = 512
+	maxUnreceiptedBytes = 256 << 10
+)
+
+// outbox holds the messages that have no receipt yet, and those that wait for room.
+type outbox struct {
+	ids     ids
+	count   uint64 // of admitted ones, for their order
+	open    map[uint64]*Publication
+	bytes   int
+	waiting []*admission
+}
+
+// admission is a caller of Publish that waits for room.
+type admission struct {
+	p        *Publication
+	admitted func()
+}
+
+// hasRoom tells if one more message of n bytes may be sent. A message that is alone always may.
+func (o *outbox) hasRoom(n int) bool {
+	return len(o.open) == 0 || len(o.open) < maxUnreceipted && o.bytes+n <= maxUnreceiptedBytes
+}
+
+// enter puts a message at the end of the line.
+func (o *outbox) enter(a *admission) { o.waiting = append(o.waiting, a) }
+
+// leave takes a message out of the line; it does nothing when the message has been admitted.
+func (o *outbox) leave(a *admission) {
+	o.waiting = slices.DeleteFunc(o.waiting, func(b *admission) bool { return a == b })
+}
+
+// admit takes the next message out of the line and gives it its id, if there is room.
+func (o *outbox) admit() (*admission, bool) {
+	if len(o.waiting) == 0 || !o.hasRoom(len(o.waiting[0].p.body)) {
+		return nil, false
+	}
+	a := o.waiting[0]
+	o.waiting = slices.Delete(o.waiting, 0, 1)
+	if o.open == nil {
+		o.open = make(map[uint64]*Publication)
+	}
+	p := a.p
+	p.id = o.ids.take()
+	p.order = o.count
+	o.count++
+	o.open[p.id] = p
+	o.bytes += len(p.body)
+	return a, true
+}
+
+// settle removes the message with this id; nil when there is none.
+func (o *outbox) settle(id uint64) *Publication {
+	p := o.open[id]
+	if p != nil {
+		delete(o.open, id)
+		o.bytes -= len(p.body)
+	}
+	return p
+}
+
+// inOrder gives the messages without receipt in the order in which they were published.
+func (o *outbox) inOrder() []*Publication {
+	return slices.SortedFunc(maps.Values(o.open), func(a, b *Publication) int { return cmp.Compare(a.order, b.order) })
+}
+
+// encode makes the Publish message.
+func (p *Publication) encode() []byte {
+	return wire.Encode(&wire.Message_Publish{Publish: &wire.Publish{
+		Room: p.room, Id: p.id, Type: p.media, Body: p.body, Transient: p.transient,
+	}})
+}

@@ -1,0 +1,148 @@
+package peer
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pion/rtcp"
+
+	"yodel/wire"
+	"yodel/wire/secure"
+)
+
+// receive takes a datagram that arrived at the given time.
+func (e *engine) receive(now time.Time, datagram []byte, arrived time.Time) {
+	if e.s == nil {
+		return
+	}
+	switch wire.KindOf(datagram) {
+	case wire.KindRTP:
+		e.receiveRTP(now, datagram, arrived)
+	case wire.KindRTCP:
+		e.receiveRTCP(now, datagram)
+	default: // late answers of the handshake, and what is of no kind
+	}
+}
+
+func (e *engine) receiveRTP(now time.Time, datagram []byte, arrived time.Time) {
+	s := e.s
+	plain, err := s.rx.OpenRTP(s.plain[:0], datagram)
+	if err != nil {
+		if errors.Is(err, secure.ErrForeignSSRC) {
+			s.hold(datagram, arrived)
+		}
+		return
+	}
+	s.stream.Heard(now)
+	n, err := s.header.Unmarshal(plain)
+	if err != nil {
+		return
+	}
+	payload := plain[n:]
+	if s.header.Padding { // RFC 3550, 5.1: the last octet is a count of padding octets, including itself
+		pad := 0
+		if len(payload) > 0 {
+			pad = int(payload[len(payload)-1])
+		}
+		if pad == 0 || pad > len(payload) {
+			return
+		}
+		payload = payload[:len(payload)-pad]
+	}
+	if s.header.SSRC == wire.SSRCDaemon {
+		_ = s.stream.HandlePacket(now, &s.header, payload) // it counts what breaks the rules
+		return
+	}
+	if in := s.streams[s.header.SSRC]; in != nil {
+		s.lastAudio = now
+		in.packet(now, arrived, &s.header, payload)
+	}
+}
+
+func (e *engine) receiveRTCP(now time.Time, datagram []byte) {
+	s := e.s
+	plain, err := s.rx.OpenRTCP(s.plain[:0], datagram)
+	if err != nil {
+		return
+	}
+	s.stream.Heard(now)
+	packets, err := wire.ParseRTCP(plain)
+	if err != nil {
+		return
+	}
+	for _, p := range packets {
+		switch p := p.(type) {
+		case *rtcp.CCFeedbackReport:
+			_ = s.stream.HandleReport(now, p) // it counts what breaks the rules
+		case *rtcp.TransportLayerNack:
+			e.resend(p)
+		case *rtcp.Goodbye:
+			e.goodbye(p)
+		}
+	}
+}
+
+// goodbye ends the session, after what the daemon said before it was taken.
+func (e *engine) goodbye(p *rtcp.Goodbye) {
+	reason := wire.Printable(p.Reason)
+	if reason == "" {
+		reason = "the daemon has closed it"
+	}
+	e.s.err = lostErr(reason)
+}
+
+func lostErr(reason string) error { return fmt.Errorf("%w: %s", ErrLost, reason) }
+
+// resend answers a NACK.
+func (e *engine) resend(p *rtcp.TransportLayerNack) {
+	for _, t := range e.talks {
+		if t.granted && t.ssrc == p.MediaSSRC {
+			for i := range p.Nacks {
+				p.Nacks[i].Range(func(seq uint16) bool {
+					t.resend(e.s, seq)
+					return true
+				})
+			}
+		}
+	}
+}
+
+// maxHeldPackets is how many packets of unknown streams wait for their announcement.
+const maxHeldPackets = 64
+
+// heldPacket is a packet that overtook the announcement of its stream.
+type heldPacket struct {
+	ssrc     uint32
+	arrived  time.Time
+	datagram []byte
+}
+
+// hold keeps a packet of an unknown stream; the oldest gives way.
+func (s *session) hold(datagram []byte, arrived time.Time) {
+	ssrc := binary.BigEndian.Uint32(datagram[8:])
+	if ssrc < wire.MinAudioSSRC || s.ignored[ssrc] || s.streams[ssrc] != nil {
+		return
+	}
+	p := heldPacket{ssrc: ssrc, arrived: arrived}
+	if len(s.held) == maxHeldPackets {
+		p.datagram = s.held[0].datagram[:0]
+		s.held = append(s.held[:0], s.held[1:]...)
+	}
+	p.datagram = append(p.datagram, datagram...)
+	s.held = append(s.held, p)
+}
+
+// release takes the packets of a stream that waited for its announcement.
+func (e *engine) release(now time.Time, ssrc uint32) {
+	held := e.s.held
+	e.s.held = nil
+	for _, p := range held {
+		if p.ssrc == ssrc {
+			e.receiveRTP(now, p.datagram, p.arrived)
+		} else {
+			e.s.held = append(e.s.held, p)
+		}
+	}
+}

@@ -1,0 +1,72 @@
+package peer
+
+import (
+	"bytes"
+	"time"
+
+	"yodel/wire"
+)
+
+// room is a room that the client is in, or is going to be in again after a reconnect. It belongs to the loop.
+type room struct {
+	opts    JoinOptions
+	hearing *Hearing // nil: audio of this room is not played
+	delay   time.Duration
+	logID   []byte
+	cursor  cursor
+}
+
+// cursor is the place in a room log up to which messages were delivered.
+type cursor struct {
+	pos   uint64
+	known bool
+}
+
+// deliver tells whether the message at pos is new, and notes it. Transient messages, at 0, always are.
+func (c *cursor) deliver(pos uint64) bool {
+	if pos == 0 {
+		return true
+	}
+	if c.known && pos <= c.pos {
+		return false
+	}
+	c.pos, c.known = pos, true
+	return true
+}
+
+// joinMessage makes the Join of a room. A room that messages were delivered from is joined after the last of them.
+func (r *room) joinMessage(id uint64) []byte {
+	j := &wire.Join{Request: id, Room: r.opts.Room, Hear: r.opts.Hear, Observe: r.opts.Observe}
+	from := r.opts.From
+	if r.cursor.known {
+		from = From{after: true, logID: r.logID, pos: r.cursor.pos}
+	}
+	from.put(j)
+	return wire.Encode(&wire.Message_Join{Join: j})
+}
+
+// begin takes the answer to a Join that the user asked for: what is delivered starts where the user said.
+func (r *room) begin(j *wire.Joined) {
+	r.logID, r.delay = j.GetLogId(), millis(j.GetDelayMs())
+	from := r.opts.From
+	switch {
+	case j.GetReplay() == 0:
+		r.cursor = cursor{j.GetNewest(), true}
+	case from.after && !j.GetTruncated() && bytes.Equal(from.logID, r.logID):
+		r.cursor = cursor{from.pos, true}
+	default:
+		r.cursor = cursor{}
+	}
+}
+
+// resume takes the answer to the Join of a new session. truncated tells that messages in between are gone.
+func (r *room) resume(j *wire.Joined) (truncated bool) {
+	r.delay = millis(j.GetDelayMs())
+	if !bytes.Equal(r.logID, j.GetLogId()) {
+		r.logID, r.cursor, truncated = j.GetLogId(), cursor{}, true
+	}
+	if j.GetReplay() == 0 && !r.cursor.known {
+		r.cursor = cursor{j.GetNewest(), true}
+	}
+	return truncated || j.GetTruncated()
+}

@@ -1,0 +1,176 @@
+package peer
+
+import (
+	"slices"
+	"time"
+
+	"github.com/pion/rtp"
+
+	"yodel/peer/audio"
+	"yodel/wire"
+	"yodel/wire/repair"
+)
+
+const (
+	// maxStreams bounds the streams of one session that are heard or waited for.
+	maxStreams = 256
+	// startGrace is how long after its expected arrival the first packet of a talk counts as lost.
+	startGrace = 100 * time.Millisecond
+	// endGrace is the same for the last one, from the packet that came before it.
+	endGrace = 100 * time.Millisecond
+	// lingerFor is how long a stream that is over still takes packets.
+	lingerFor = 2 * time.Second
+)
+
+// streamIn is the receiving end of one talker's stream: it feeds the hearing, and finds out what to ask for again.
+type streamIn struct {
+	id      uint32 // in the playout, because SSRCs of two sessions may be the same
+	ssrc    uint32
+	room    string
+	h       *Hearing
+	payload uint8
+
+	unwrap   wire.Unwrapper
+	requests repair.Requester
+	first    uint64    // by the announcement
+	startAt  time.Time // when the first packet counts as lost; zero: not known, or it has come
+	depth    time.Duration
+	delay    time.Duration
+	highest  uint64
+	begun    bool // the first packet has come or counts as lost
+	got      int
+	latest   time.Time // arrival of the latest packet, or the announcement
+	waits    []wait
+	ended    bool
+	last     uint64 // once ended
+	lastAt   time.Time
+	report   receiver
+}
+
+// wait is a packet that came after a hole: when it is played, the hole is past repair.
+type wait struct {
+	seq uint64
+	due time.Time
+}
+
+// newStreamIn makes the stream of an announcement. expected is when its first packet should come; zero: not known.
+func newStreamIn(now, expected time.Time, x *wire.TalkStart, h *Hearing) *streamIn {
+	in := &streamIn{
+		ssrc: x.GetSsrc(), room: x.GetRoom(), h: h, payload: uint8(min(x.GetPayloadType(), 255)),
+		latest: now, depth: h.depthNow(),
+	}
+	in.report.clock, _ = wire.ClockRate(in.payload)
+	in.first, _ = in.unwrap.Unwrap(uint16(x.GetFirstSeq()))
+	if !expected.IsZero() {
+		in.startAt = expected.Add(startGrace)
+	}
+	return in
+}
+
+// packet takes one packet of the stream.
+func (in *streamIn) packet(now, arrived time.Time, header *rtp.Header, payload []byte) {
+	seq, ok := in.unwrap.Unwrap(header.SequenceNumber)
+	if !ok || header.PayloadType != in.payload {
+		return
+	}
+	in.begin(now)
+	in.got++
+	in.latest = now
+	in.requests.Received(now, seq)
+	in.report.received(seq, header.Timestamp, arrived)
+	if seq >= in.highest {
+		in.highest = seq
+		in.expect(seq, arrived)
+	}
+	in.h.push(arrived, audio.Packet{
+		SSRC: in.id, Seq: header.SequenceNumber, Timestamp: header.Timestamp, PayloadType: header.PayloadType, Payload: payload,
+	})
+}
+
+// begin starts the search for holes at the first packet that was announced.
+func (in *streamIn) begin(now time.Time) {
+	if in.begun {
+		return
+	}
+	in.begun, in.startAt = true, time.Time{}
+	in.highest = in.first
+	in.requests.Start(now, in.first)
+}
+
+// expect notes when a packet is played, if there are holes before it.
+func (in *streamIn) expect(seq uint64, arrived time.Time) {
+	if in.requests.Outstanding() == 0 {
+		in.waits = in.waits[:0]
+		return
+	}
+	in.waits = append(in.waits, wait{seq, arrived.Add(in.depth)})
+}
+
+// end takes the announcement of the end, which may come long before the last packet.
+func (in *streamIn) end(now time.Time, last uint16) {
+	in.ended, in.lastAt = true, now
+	in.last = uint64(max(wire.Nearest(int64(max(in.highest, in.first)), last), 0))
+	in.h.end(in.id, last)
+}
+
+// stop ends a stream whose session is lost: what came is played.
+func (in *streamIn) stop() {
+	if in.got > 0 {
+		in.h.end(in.id, uint16(in.highest))
+	}
+}
+
+// missing appends the sequence numbers to ask for now.
+func (in *streamIn) missing(now time.Time, rtt time.Duration, dst []uint16) []uint16 {
+	if !in.startAt.IsZero() && !now.Before(in.startAt) {
+		in.begin(now)
+		in.latest = now
+	}
+	if at := in.tailAt(); !at.IsZero() && !now.Before(at) {
+		in.requests.Through(now, in.last)
+		in.highest = in.last
+		in.waits = append(in.waits, wait{in.last + 1, now.Add(in.depth)})
+	}
+	passed := 0
+	for passed < len(in.waits) && !now.Before(in.waits[passed].due) {
+		in.requests.GiveUp(in.waits[passed].seq)
+		passed++
+	}
+	in.waits = slices.Delete(in.waits, 0, passed)
+	return in.requests.Missing(now, rtt, dst)
+}
+
+// tailAt is when the packets up to the last one count as lost; zero: they do not.
+func (in *streamIn) tailAt() time.Time {
+	if !in.ended || !in.begun || in.highest >= in.last {
+		return time.Time{}
+	}
+	return in.latest.Add(endGrace)
+}
+
+// overAt is when the stream can be forgotten; zero: it is not over.
+func (in *streamIn) overAt() time.Time {
+	switch {
+	case !in.ended:
+		return time.Time{}
+	case in.begun && in.highest >= in.last:
+		return in.latest.Add(in.depth + lingerFor)
+	case in.latest.After(in.lastAt):
+		return in.latest.Add(in.delay + lingerFor)
+	}
+	return in.lastAt.Add(in.delay + lingerFor)
+}
+
+// deadline is when missing or overAt has something to do.
+func (in *streamIn) deadline() time.Time {
+	var first time.Time
+	for _, t := range [...]time.Time{in.requests.Deadline(), in.startAt, in.tailAt(), in.overAt()} {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	if len(in.waits) > 0 && (first.IsZero() || in.waits[0].due.Before(first)) {
+		first = in.waits[0].due
+	}
+	return first
+}

@@ -1,0 +1,167 @@
+package peer
+
+import (
+	"time"
+
+	"github.com/pion/rtcp"
+
+	"yodel/peer/audio"
+	"yodel/wire"
+)
+
+// When a talk that is announced is heard.
+const (
+	justBegun = false // its sound comes after the room's delay
+	underWay  = true  // it began before the room was joined, and its sound may come at any time
+)
+
+// announcement is a talk that the daemon tells of.
+type announcement struct {
+	*wire.TalkStart
+	talk     *Talking
+	underWay bool
+}
+
+// talkStart takes the announcement of a talk in a room.
+func (e *engine) talkStart(now time.Time, x *wire.TalkStart, underWay bool) {
+	r := e.rooms[x.GetRoom()]
+	if r == nil || e.s.streams[x.GetSsrc()] != nil {
+		return
+	}
+	t := &Talking{
+		Room: x.GetRoom(), Nick: x.GetNick(), Fingerprint: fingerprintOf(x.GetFingerprint()), SSRC: x.GetSsrc(),
+	}
+	t.Self = t.Fingerprint == e.own
+	switch a := (announcement{x, t, underWay}); {
+	case r.hearing == nil:
+		e.tell(a)
+	case t.Self && r.hearing.noSelf:
+		e.s.ignore(t.SSRC)
+	default:
+		e.hear(now, r, a)
+	}
+}
+
+// maxIgnored bounds what is remembered of streams that are not wanted.
+const maxIgnored = 4096
+
+// ignore keeps the packets of a stream from being held. They may come long after its end was announced.
+func (s *session) ignore(ssrc uint32) {
+	if len(s.ignored) >= maxIgnored {
+		clear(s.ignored)
+	}
+	s.ignored[ssrc] = true
+}
+
+// tell announces a talk that is not heard here.
+func (e *engine) tell(a announcement) {
+	if len(e.s.told) < maxStreams {
+		e.s.told[a.talk.SSRC] = a.talk
+	}
+	if !a.underWay {
+		start := *a.talk
+		start.Start = true
+		e.emit(&start)
+	}
+}
+
+// hear begins to receive a stream.
+func (e *engine) hear(now time.Time, r *room, a announcement) {
+	if len(e.s.streams) >= maxStreams || a.talk.SSRC < wire.MinAudioSSRC {
+		return
+	}
+	var expected time.Time
+	if !a.underWay {
+		expected = now.Add(max(r.delay-r.hearing.leadNow(), 0))
+	}
+	in := newStreamIn(now, expected, a.TalkStart, r.hearing)
+	in.delay = r.delay
+	e.nextID++
+	in.id = e.nextID
+	first := uint16(a.GetFirstSeq())
+	if err := r.hearing.announce(in.id, a.talk, audio.Stream{PayloadType: in.payload, FirstSeq: &first}); err != nil {
+		e.log.Debug("stream not heard", "room", r.opts.Room, "ssrc", in.ssrc, "error", err)
+		return
+	}
+	e.s.streams[in.ssrc] = in
+	e.s.rx.Allow(in.ssrc)
+	e.release(now, in.ssrc)
+}
+
+// talkEnd takes the announcement of a talk's end.
+func (e *engine) talkEnd(now time.Time, x *wire.TalkEnd) {
+	if in := e.s.streams[x.GetSsrc()]; in != nil {
+		in.end(now, uint16(x.GetLastSeq()))
+		return
+	}
+	if t := e.s.told[x.GetSsrc()]; t != nil {
+		delete(e.s.told, x.GetSsrc())
+		end := *t
+		end.Duration = time.Duration(x.GetDurationMs()) * time.Millisecond
+		e.emit(&end)
+	}
+}
+
+// dropStream forgets a stream.
+func (e *engine) dropStream(in *streamIn) {
+	delete(e.s.streams, in.ssrc)
+	e.s.rx.Disallow(in.ssrc)
+}
+
+// advanceStreams asks for what is missing and forgets what is over.
+func (e *engine) advanceStreams(now time.Time) {
+	rtt, _ := e.s.stream.RTT()
+	for ssrc, in := range e.s.streams {
+		e.nackSpace = in.missing(now, rtt, e.nackSpace[:0])
+		if len(e.nackSpace) > 0 {
+			if nack, err := wire.AppendNack(e.s.packet[:0], wire.SSRCPeer, ssrc, e.nackSpace); err == nil {
+				e.s.sendRTCP(nack)
+			}
+		}
+		if over := in.overAt(); !over.IsZero() && !now.Before(over) {
+			e.dropStream(in)
+		}
+	}
+}
+
+// maxBlocks is how many report blocks fit a receiver report (RFC 3550, 6.4.1: the count has 5 bits).
+const maxBlocks = 31
+
+// reportEvery is how often a report is due: oftener while audio flows.
+func (s *session) reportEvery() time.Duration {
+	if !s.lastAudio.IsZero() && s.lastReport.Sub(s.lastAudio) < wire.ReportEvery {
+		return wire.ReportEvery
+	}
+	return wire.KeepaliveEvery
+}
+
+func (s *session) keepAliveDeadline() time.Time {
+	report, ping := s.lastReport.Add(s.reportEvery()), s.lastMessage.Add(wire.PingEvery)
+	if ping.Before(report) {
+		return ping
+	}
+	return report
+}
+
+// keepAlive sends the receiver report that keeps NATs open, and a reliable Ping when nothing else was said for long.
+func (e *engine) keepAlive(now time.Time) {
+	s := e.s
+	if now.Sub(s.lastReport) >= s.reportEvery() {
+		s.lastReport = now
+		var blocks []rtcp.ReceptionReport
+		for ssrc, in := range s.streams {
+			if in.got > 0 && len(blocks) < maxBlocks {
+				blocks = append(blocks, in.report.block(ssrc))
+			}
+		}
+		if report, err := wire.AppendReceiverReport(s.packet[:0], wire.SSRCPeer, blocks); err == nil {
+			s.sendRTCP(report)
+		}
+	}
+	if now.Sub(s.lastMessage) >= wire.PingEvery {
+		q := e.ask(now, func(id uint64) []byte {
+			return wire.Encode(&wire.Message_Ping{Ping: &wire.Ping{Request: id}})
+		}, func(time.Time, *wire.Message, error) {})
+		q.once = true
+	}
+}

@@ -1,0 +1,214 @@
+package peer
+
+import (
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"yodel/wire"
+	"yodel/wire/repair"
+	"yodel/wire/secure"
+)
+
+const (
+	// historySpare is how much longer than the room's delay packets are kept for resending.
+	historySpare = 2 * time.Second
+	// maxHistory is where the receiver's replay window ends: what is older cannot be resent.
+	maxHistory = secure.WindowRTP
+	// reportSpare is how much longer than the room's delay a TalkReport is waited for.
+	reportSpare = 3 * time.Second
+	// forgetEvery is how many packets pass between two looks for resends that are over.
+	forgetEvery = 64
+)
+
+// talkOut is the loop's side of a Talk.
+type talkOut struct {
+	talk *Talk
+	room string
+
+	// Under the present SSRC:
+	granted bool
+	ssrc    uint32
+	started bool
+	next    uint64 // extended sequence number of the next packet
+	first   uint64
+	baseTS  uint32
+	history []*frame // by sequence number
+	resends repair.Resender
+
+	frames   int
+	lost     int
+	length   time.Duration
+	ended    bool
+	deadline time.Time // of the report
+	done     func(Report, error)
+}
+
+func (t *talkOut) talkMessage(id uint64) []byte {
+	return wire.Encode(&wire.Message_Talk{Talk: &wire.Talk{
+		Request: id, Room: t.room, PayloadType: uint32(t.talk.codec.PayloadType),
+	}})
+}
+
+// grant begins a talkspurt under an SSRC of the daemon's.
+func (t *talkOut) grant(ssrc uint32) {
+	t.granted, t.started, t.ssrc = true, false, ssrc
+	t.first = uint64(random16() % maxSeq)
+	t.next = t.first
+	t.resends = repair.Resender{}
+	t.clearHistory()
+	t.talk.ssrc.Store(ssrc)
+}
+
+// detach notes that the session is lost: what is said until the next grant is lost.
+func (t *talkOut) detach() { t.granted = false }
+
+// again asks for a new SSRC in a new session. A talk that has ended already gets no report any more.
+func (t *talkOut) again(now time.Time, e *engine) {
+	if t.ended {
+		t.finish(e, ErrNoReport)
+		return
+	}
+	q := e.ask(now, t.talkMessage, func(_ time.Time, m *wire.Message, err error) {
+		if err != nil {
+			t.talk.broken.Store(&err)
+			return
+		}
+		t.grant(m.GetTalkGranted().GetSsrc())
+	})
+	q.once = true
+}
+
+// frame sends one frame of a talk.
+func (e *engine) frame(now time.Time, f *frame) {
+	t := f.talk.out
+	t.frames++
+	if e.s == nil || !t.granted || t.ended {
+		t.lost++
+		f.talk.give(f)
+		return
+	}
+	if !t.started {
+		t.start(now, e, f)
+	}
+	t.putHeader(f)
+	t.keep(f)
+	e.s.sendRTP(f.packet, t.next)
+	t.resends.Sent()
+	t.next++
+	e.s.lastAudio = now
+}
+
+// start announces the talkspurt before its first packet.
+func (t *talkOut) start(now time.Time, e *engine, f *frame) {
+	t.started = true
+	e.send(now, wire.Encode(&wire.Message_TalkStart{TalkStart: &wire.TalkStart{
+		Room: t.room, Ssrc: t.ssrc, PayloadType: uint32(t.talk.codec.PayloadType),
+		FirstSeq: uint32(t.first), FirstTimestamp: t.baseTS + f.ts,
+	}}))
+	e.s.flush(now)
+	each := samplesToTime(int64(t.talk.codec.FrameSamples))
+	keep := historySpare
+	if r := e.rooms[t.room]; r != nil {
+		keep += r.delay
+	}
+	t.history = make([]*frame, min(maxHistory, max(1, int(keep/each))))
+}
+
+// putHeader fills in the RTP header (RFC 3550, 5.1). The first packet of a talkspurt has the marker (RFC 3551, 4.1).
+func (t *talkOut) putHeader(f *frame) {
+	f.packet[0] = 2 << 6
+	f.packet[1] = t.talk.codec.PayloadType
+	if t.next == t.first {
+		f.packet[1] |= 1 << 7
+	}
+	binary.BigEndian.PutUint16(f.packet[2:], uint16(t.next))
+	binary.BigEndian.PutUint32(f.packet[4:], t.baseTS+f.ts)
+	binary.BigEndian.PutUint32(f.packet[8:], t.ssrc)
+}
+
+// keep puts a packet into the history in place of the oldest.
+func (t *talkOut) keep(f *frame) {
+	slot := &t.history[t.next%uint64(len(t.history))]
+	if *slot != nil {
+		t.talk.give(*slot)
+	}
+	*slot = f
+	if t.next%forgetEvery == 0 {
+		t.resends.Forget(t.oldest())
+	}
+}
+
+// oldest is the first packet that the history still has.
+func (t *talkOut) oldest() uint64 {
+	if n := uint64(len(t.history)); t.next-t.first > n {
+		return t.next - n
+	}
+	return t.first
+}
+
+// resend sends a packet once more, as it was, if that is allowed.
+func (t *talkOut) resend(s *session, seq uint16) {
+	index := wire.Nearest(int64(t.next), seq)
+	if !t.started || index < int64(t.oldest()) || index >= int64(t.next) {
+		return
+	}
+	f := t.history[uint64(index)%uint64(len(t.history))]
+	if f != nil && t.resends.Allow(uint64(index)) {
+		s.sendRTP(f.packet, uint64(index))
+	}
+}
+
+func (t *talkOut) clearHistory() {
+	for _, f := range t.history {
+		if f != nil {
+			t.talk.give(f)
+		}
+	}
+	t.history = nil
+}
+
+// end announces the end of the talkspurt.
+func (t *talkOut) end(now time.Time, e *engine, length time.Duration) {
+	t.ended, t.length = true, length
+	if e.s == nil || !t.started {
+		t.finish(e, nil)
+		return
+	}
+	e.send(now, wire.Encode(&wire.Message_TalkEnd{TalkEnd: &wire.TalkEnd{
+		Room: t.room, Ssrc: t.ssrc, LastSeq: uint32(uint16(t.next - 1)), DurationMs: uint32(length.Milliseconds()),
+	}}))
+	t.deadline = now.Add(reportSpare)
+	if r := e.rooms[t.room]; r != nil {
+		t.deadline = t.deadline.Add(r.delay)
+	}
+}
+
+// advance gives up waiting for the report when it is time.
+func (t *talkOut) advance(now time.Time, e *engine) {
+	if !t.deadline.IsZero() && !now.Before(t.deadline) {
+		t.finish(e, ErrNoReport)
+	}
+}
+
+// finish lets go of the talk and tells who waits.
+func (t *talkOut) finish(e *engine, err error) {
+	t.ended, t.deadline = true, time.Time{}
+	t.clearHistory()
+	e.talks = slices.DeleteFunc(e.talks, func(o *talkOut) bool { return o == t })
+	if t.done != nil {
+		t.done(Report{Frames: t.frames, Lost: t.lost, Duration: t.length}, err)
+		t.done = nil
+	}
+}
+
+// talkReport takes what the daemon tells about a talk that has ended.
+func (e *engine) talkReport(r *wire.TalkReport) {
+	for _, t := range e.talks {
+		if t.granted && t.ended && t.ssrc == r.GetSsrc() {
+			t.lost += int(r.GetLost())
+			t.finish(e, nil)
+			return
+		}
+	}
+}
