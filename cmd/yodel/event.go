@@ -1,0 +1,153 @@
+package main
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"yodel/peer"
+	"yodel/wire"
+)
+
+// plainText is the media type of a line of text.
+const plainText = "text/plain"
+
+// reasonLeft is the daemon's word for one who just left; it needs no telling.
+const reasonLeft = "left"
+
+// maxNamed bounds how many members the joined line names.
+const maxNamed = 20
+
+// tellMessage prints a message.
+func (sh *shell) tellMessage(m *peer.Message, logID []byte) {
+	o := messageObject{
+		Type: "message", Room: m.Room, Pos: m.Pos, Log: hex.EncodeToString(logID), From: m.From,
+		Fingerprint: m.Fingerprint.String(), Media: m.Media, At: stamp(m.At),
+	}
+	if o.Media == "" {
+		o.Media = plainText
+	}
+	text := string(m.Body)
+	if strings.HasPrefix(o.Media, "text/") && utf8.ValidString(text) {
+		o.Text = &text
+	} else {
+		o.Data = m.Body
+		text = fmt.Sprintf("[%s, %d bytes]", o.Media, len(m.Body))
+	}
+	sh.out.result(clock(m.At, time.Now())+" "+wire.Printable(m.From)+": "+wire.Printable(text), o)
+}
+
+// tellEvent prints what happens around the messages.
+func (sh *shell) tellEvent(ev peer.Event) {
+	now := time.Now()
+	switch ev := ev.(type) {
+	case *peer.Presence:
+		sh.tellPresence(ev, now)
+	case *peer.Talking:
+		sh.tellTalking(ev, now)
+	case *peer.Truncated:
+		sh.note(noteObject{Type: "truncated", Room: ev.Room}, "* older messages are not there any more")
+	case *peer.RoomChanged:
+		delay := ev.Delay.Seconds()
+		sh.note(noteObject{Type: "delay", Room: ev.Room, Delay: &delay}, "* the room's delay is now "+exact(ev.Delay))
+	case *peer.Lost:
+		sh.note(noteObject{Type: "lost", Message: ev.Err.Error()}, "* connection lost: "+ev.Err.Error()+"; reconnecting")
+	case *peer.Back:
+		sh.note(noteObject{Type: "back", Room: sh.room}, "* connected again")
+	}
+}
+
+func (sh *shell) note(o noteObject, text string) {
+	now := time.Now()
+	o.At = stamp(now)
+	sh.out.event(clock(now, now)+" "+wire.Printable(text), o)
+}
+
+func (sh *shell) tellPresence(ev *peer.Presence, now time.Time) {
+	o := presenceObject{
+		Type: "leave", Room: ev.Room, From: ev.Member.Nick, Fingerprint: ev.Member.Fingerprint.String(),
+		Address: ev.Member.Address, Reason: ev.Reason, At: stamp(now),
+	}
+	text := " left"
+	if ev.Joined {
+		o.Type, text = "join", " joined"
+	}
+	switch {
+	case !ev.Joined && ev.Reason != "" && ev.Reason != reasonLeft:
+		text += " (" + ev.Reason + ")"
+	case ev.Joined && ev.Member.Address != "":
+		text += " (" + ev.Member.Address + ")"
+	}
+	sh.out.event(clock(now, now)+" * "+wire.Printable(ev.Member.Nick+text), o)
+}
+
+func (sh *shell) tellTalking(ev *peer.Talking, now time.Time) {
+	o := talkObject{
+		Type: "talk", State: "start", Room: ev.Room, From: ev.Nick, Fingerprint: ev.Fingerprint.String(),
+		SSRC: ev.SSRC, Self: ev.Self, Heard: sh.hearing, At: stamp(now),
+	}
+	text := " speaks"
+	if !ev.Start {
+		seconds := ev.Duration.Seconds()
+		o.State, o.Duration, text = "end", &seconds, " ended, "+tenth(ev.Duration)
+		frames := ev.Packets + ev.Lost - ev.Late // what came late is counted by both
+		if frames > 0 {
+			o.Frames, o.Lost, o.Late = &frames, &ev.Lost, &ev.Late
+		}
+		if ev.Lost > 0 {
+			text += fmt.Sprintf("; %d of %d frames lost", ev.Lost, frames)
+		}
+	}
+	sh.out.event(clock(now, now)+" * "+wire.Printable(ev.Nick)+text, o)
+}
+
+// tellJoined prints the line that starts every command which stays in a room.
+func (sh *shell) tellJoined(j *peer.Joined, at time.Time) {
+	delay := "delay " + exact(j.Delay)
+	if j.Delay == 0 {
+		delay = "live, no delay"
+	}
+	o := joinedObject{
+		Type: "joined", Room: j.Room, Log: hex.EncodeToString(j.LogID), Newest: j.Newest,
+		Delay: j.Delay.Seconds(), Lead: j.Lead.Seconds(), At: stamp(at), Members: memberObjects(j.Members),
+	}
+	sh.out.event("joined "+wire.Printable(j.Room)+"; "+delay+"; here: "+names(j.Members), o)
+}
+
+// names lists members for people.
+func names(members []peer.Member) string {
+	if len(members) == 0 {
+		return "nobody"
+	}
+	shown := make([]string, 0, maxNamed+1)
+	for _, m := range members[:min(len(members), maxNamed)] {
+		shown = append(shown, wire.Printable(m.Nick))
+	}
+	if more := len(members) - maxNamed; more > 0 {
+		shown = append(shown, "and "+strconv.Itoa(more)+" more")
+	}
+	return strings.Join(shown, ", ")
+}
+
+func memberObjects(members []peer.Member) []memberObject {
+	list := make([]memberObject, 0, len(members))
+	for _, m := range members {
+		list = append(list, memberObject{
+			Nick: m.Nick, Fingerprint: m.Fingerprint.String(), Address: m.Address, Talking: m.Talking, Since: stamp(m.Since),
+		})
+	}
+	return list
+}
+
+// exact gives a time in seconds, all of it: "0.25 s".
+func exact(d time.Duration) string {
+	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) + " s"
+}
+
+// tenth gives a time in seconds, rounded: "4.1 s".
+func tenth(d time.Duration) string {
+	return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s"
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"yodel/peer"
+	"yodel/peer/audio"
+	"yodel/wire"
+	"yodel/wire/secure"
+)
+
+// Exit codes; doc.go tells what each stands for.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitUnreachable = 3
+	exitRefused     = 4
+)
+
+// failure is an error as it is reported.
+type failure struct {
+	exit    int
+	code    string // for scripts
+	message string
+	hint    string // may be empty
+}
+
+// kinds maps errors to exit codes, codes and hints; the first that matches holds.
+var kinds = []struct {
+	err  error
+	exit int
+	code string
+	hint string
+}{
+	{errUsage, exitUsage, "usage", ""},
+	{secure.ErrHostKeyChanged, exitRefused, "host_key_changed", "if the daemon was set up anew, remove its line from the known_hosts file; if not, somebody is in between"},
+	{wire.ErrNick, exitRefused, "nick_illegal", hintNick},
+	{wire.ErrRoomName, exitRefused, "room_illegal", hintRoom},
+	{peer.ErrServer, exitUsage, "usage", "a server is HOST, HOST:PORT or [IPV6]:PORT"},
+	{peer.ErrEmpty, exitFailed, "empty", ""},
+	{peer.ErrTooLong, exitFailed, "too_long", ""},
+	{errLineTooLong, exitFailed, "too_long", ""},
+	{errNotUTF8, exitFailed, "not_utf8", "text must be UTF-8; iconv -f latin1 -t utf8 makes it so"},
+	{peer.ErrUnreachable, exitUnreachable, "unreachable", "is yodeld running there? --server HOST[:PORT] or YODEL_SERVER names another daemon"},
+	{peer.ErrLost, exitUnreachable, "lost", ""},
+	{peer.ErrNoReport, exitUnreachable, "no_report", ""},
+	{peer.ErrClosed, exitUnreachable, "lost", ""},
+	{errNoAnswer, exitUnreachable, "timeout", "--timeout 1m waits longer"},
+	{context.DeadlineExceeded, exitUnreachable, "timeout", "--timeout 30s waits longer"},
+	{audio.ErrUnknownCodec, exitUsage, "usage", "the codecs are opus and l16"},
+	{audio.ErrFormat, exitUsage, "usage", "raw PCM is described by --format s16le --rate 48000 --channels 1"},
+	{audio.ErrNotWAV, exitUsage, "not_wav", "raw PCM needs --format s16le --rate 48000 --channels 1; ffmpeg -i FILE -f wav - | yodel talk - takes anything else"},
+	{audio.ErrUnsupported, exitFailed, "unsupported", "ffmpeg -i FILE -c:a pcm_s16le -f wav - | yodel talk - takes it"},
+	{audio.ErrTruncated, exitFailed, "truncated", "cat FILE | yodel talk - sends what is there"},
+	{audio.ErrEmpty, exitFailed, "no_audio", ""},
+	{audio.ErrNoOpus, exitFailed, "no_opus", "--codec l16 needs no Opus"},
+	{audio.ErrNoSpeaker, exitFailed, "no_speaker", "-o FILE.wav or -o - needs no sound card"},
+	{errNoEcho, exitFailed, "no_echo", ""},
+	{errRecorder, exitFailed, "recorder", "YODEL_RECORD names a command that writes a WAV to its standard output"},
+}
+
+const (
+	hintNick = "a nick has 1 to 32 visible characters: --nick NAME or YODEL_NICK"
+	hintRoom = "a room name has 1 to 64 letters, digits and -_. : --room NAME or YODEL_ROOM"
+)
+
+// explain turns an error into what is reported and the exit code.
+func explain(err error) failure {
+	f := failure{exit: exitFailed, code: "failed", message: err.Error()}
+	var refused *peer.RefusedError
+	if errors.As(err, &refused) {
+		f.exit, f.code, f.hint = explainRefusal(refused.Code)
+	} else {
+		for _, k := range kinds {
+			if errors.Is(err, k.err) {
+				f.exit, f.code, f.hint = k.exit, k.code, k.hint
+				break
+			}
+		}
+	}
+	var hinted hintError
+	if errors.As(err, &hinted) {
+		f.hint = hinted.hint
+	}
+	f.message = wire.Printable(f.message)
+	return f
+}
+
+// explainRefusal: who may not is refused (4); what cannot be done has failed (1).
+func explainRefusal(code wire.Code) (exit int, name, hint string) {
+	name = strings.ToLower(strings.TrimPrefix(code.String(), "CODE_"))
+	switch code {
+	case wire.Code_CODE_NICK_TAKEN:
+		return exitRefused, name, "--nick NAME or YODEL_NICK gives another nick"
+	case wire.Code_CODE_NICK_ILLEGAL:
+		return exitRefused, name, hintNick
+	case wire.Code_CODE_ROOM_ILLEGAL:
+		return exitRefused, name, hintRoom
+	case wire.Code_CODE_STOPPING:
+		return exitUnreachable, name, ""
+	case wire.Code_CODE_EMPTY, wire.Code_CODE_TOO_LONG, wire.Code_CODE_ID_REUSED, wire.Code_CODE_CODEC,
+		wire.Code_CODE_PROTOCOL:
+		return exitFailed, name, ""
+	}
+	return exitRefused, name, ""
+}

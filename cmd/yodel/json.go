@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"time"
+	"unicode/utf16"
+
+	"yodel/wire"
+)
+
+// The objects of --json. Times are RFC 3339 in UTC, durations are seconds.
+type (
+	messageObject struct {
+		Type        string  `json:"type"`
+		Room        string  `json:"room"`
+		Pos         uint64  `json:"pos"` // 0: transient, not in the room log
+		Log         string  `json:"log"` // the room log's id: "log:pos" is good for --after
+		From        string  `json:"from"`
+		Fingerprint string  `json:"fingerprint"`
+		Media       string  `json:"media"`
+		Text        *string `json:"text,omitempty"` // of text/* in UTF-8
+		Data        []byte  `json:"data,omitempty"` // of anything else, in base64
+		At          string  `json:"at"`
+	}
+	// presenceObject is "join" or "leave".
+	presenceObject struct {
+		Type        string `json:"type"`
+		Room        string `json:"room"`
+		From        string `json:"from"`
+		Fingerprint string `json:"fingerprint"`
+		Address     string `json:"address,omitempty"`
+		Reason      string `json:"reason,omitempty"`
+		At          string `json:"at"`
+	}
+	talkObject struct {
+		Type        string   `json:"type"`
+		State       string   `json:"state"` // "start" or "end"
+		Room        string   `json:"room"`
+		From        string   `json:"from"`
+		Fingerprint string   `json:"fingerprint"`
+		SSRC        uint32   `json:"ssrc"`
+		Self        bool     `json:"self"`
+		Heard       bool     `json:"heard"`              // it is played here now; else the daemon tells of it, or it is being sent
+		Duration    *float64 `json:"duration,omitempty"` // at the end
+		Frames      *int     `json:"frames,omitempty"`
+		Lost        *int     `json:"lost,omitempty"`
+		Late        *int     `json:"late,omitempty"`
+		At          string   `json:"at"`
+	}
+	joinedObject struct {
+		Type    string         `json:"type"`
+		Room    string         `json:"room"`
+		Log     string         `json:"log"`
+		Newest  uint64         `json:"newest"`
+		Delay   float64        `json:"delay"`
+		Lead    float64        `json:"lead"`
+		At      string         `json:"at"` // of hear: the instant of sample 0
+		Members []memberObject `json:"members"`
+	}
+	memberObject struct {
+		Nick        string `json:"nick"`
+		Fingerprint string `json:"fingerprint"`
+		Address     string `json:"address,omitempty"`
+		Talking     bool   `json:"talking"`
+		Since       string `json:"since,omitempty"`
+	}
+	whoObject struct {
+		Type    string         `json:"type"`
+		Room    string         `json:"room"`
+		Members []memberObject `json:"members"`
+	}
+	roomObject struct {
+		Type    string  `json:"type"`
+		Room    string  `json:"room"`
+		Delay   float64 `json:"delay"`
+		Members int     `json:"members"`
+		Talkers int     `json:"talkers"`
+		Newest  uint64  `json:"newest"`
+	}
+	receiptObject struct {
+		Type string `json:"type"`
+		Room string `json:"room"`
+		ID   string `json:"id"`
+		Pos  uint64 `json:"pos"`
+		At   string `json:"at"`
+	}
+	pingObject struct {
+		Type   string  `json:"type"`
+		Server string  `json:"server"`
+		Seq    int     `json:"seq"`
+		Time   float64 `json:"time"`
+	}
+	keyObject struct {
+		Type        string `json:"type"`
+		Fingerprint string `json:"fingerprint"`
+		Path        string `json:"path"`
+		Created     bool   `json:"created"`
+	}
+	errorObject struct {
+		Type    string `json:"type"`
+		Code    string `json:"code"`
+		Message string `json:"message"`
+		Hint    string `json:"hint,omitempty"`
+		Exit    int    `json:"exit"`
+	}
+	// noteObject is "lost", "back", "truncated" or "delay".
+	noteObject struct {
+		Type    string   `json:"type"`
+		Room    string   `json:"room,omitempty"`
+		Message string   `json:"message,omitempty"`
+		Delay   *float64 `json:"delay,omitempty"`
+		At      string   `json:"at"`
+	}
+)
+
+// jsonLine encodes an object and ends it with a newline. Everything in its strings that must not reach a
+// terminal (wire.Printable) is written as \u escapes, which every reader turns back.
+func jsonLine(object any) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(object); err != nil { // only a type that has no JSON: a fault of this program
+		panic("yodel: " + err.Error())
+	}
+	line := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	out := make([]byte, 0, len(line)+1)
+	for _, r := range string(line) {
+		if s := string(r); wire.Printable(s) == s {
+			out = append(out, s...)
+		} else {
+			out = appendEscaped(out, r)
+		}
+	}
+	return append(out, '\n')
+}
+
+func appendEscaped(out []byte, r rune) []byte {
+	units := utf16.AppendRune(nil, r)
+	for _, u := range units {
+		hex := strconv.FormatUint(uint64(u)|1<<16, 16)
+		out = append(append(out, `\u`...), hex[1:]...)
+	}
+	return out
+}
+
+// stamp is an instant in JSON; empty for none.
+func stamp(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.UTC().Format(time.RFC3339Nano)
+}

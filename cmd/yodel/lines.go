@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf8"
+
+	"yodel/wire"
+)
+
+// maxMeasured bounds how far an over-long line is read to tell its length.
+const maxMeasured = 1 << 20
+
+// line is a line of standard input without its end, or what ended the input.
+type line struct {
+	number int
+	text   []byte
+	err    error // io.EOF after the last line
+}
+
+// readLines reads lines on a goroutine of its own, which ends with the context, at the next line. When the input has ended, every
+// value has an err: io.EOF, or what is wrong. A last line without newline counts; a CR before the newline is cut off.
+func readLines(ctx context.Context, r io.Reader) <-chan line {
+	lines := make(chan line)
+	go func() {
+		br := bufio.NewReaderSize(r, wire.MaxBody+len("\r\n"))
+		var l line
+		for n := 1; ; n++ {
+			if l.err == nil {
+				l = nextLine(br, n)
+			}
+			select {
+			case lines <- l:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return lines
+}
+
+// nextLine reads line n.
+func nextLine(br *bufio.Reader, n int) line {
+	b, err := br.ReadSlice('\n')
+	switch {
+	case errors.Is(err, bufio.ErrBufferFull):
+		return line{number: n, err: tooLong(br, n, b)}
+	case err != nil && (len(b) == 0 || !errors.Is(err, io.EOF)):
+		return line{number: n, err: err}
+	}
+	text := bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
+	if err := checkText(text); err != nil {
+		return line{number: n, err: fmt.Errorf("line %d: %w", n, err)}
+	}
+	return line{number: n, text: bytes.Clone(text)}
+}
+
+// tooLong measures a line that begins with b.
+func tooLong(br *bufio.Reader, n int, b []byte) error {
+	size := len(b)
+	for size < maxMeasured {
+		last := b[len(b)-1]
+		var err error
+		b, err = br.ReadSlice('\n')
+		size += len(b)
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			rest := append([]byte{last}, b...)
+			size -= len(rest) - len(bytes.TrimSuffix(bytes.TrimSuffix(rest, []byte("\n")), []byte("\r")))
+			return fmt.Errorf("line %d: %w: %d bytes, at most %d", n, errLineTooLong, size, wire.MaxBody)
+		}
+	}
+	return fmt.Errorf("line %d: %w: more than %d bytes, at most %d", n, errLineTooLong, size, wire.MaxBody)
+}
+
+// checkText tells whether text can be a message; an empty one is the caller's to judge.
+func checkText(text []byte) error {
+	if len(text) > wire.MaxBody {
+		return fmt.Errorf("%w: %d bytes, at most %d", errLineTooLong, len(text), wire.MaxBody)
+	}
+	if !utf8.Valid(text) {
+		return errNotUTF8
+	}
+	return nil
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"syscall"
+	"time"
+
+	"yodel/wire"
+)
+
+// printer writes what a command has to say; it may be used by several goroutines. The first failed write to
+// standard output is kept (failed), so that callers need not look after every line.
+type printer struct {
+	json  bool // objects in place of lines on standard output
+	quiet bool // no remarks
+	audio bool // standard output carries audio: objects go to standard error, and remarks give way to them
+
+	mu     sync.Mutex
+	stdout io.Writer
+	stderr io.Writer
+	status bool // a status line stands on the terminal
+	err    error
+}
+
+func newPrinter(stdout, stderr io.Writer) *printer {
+	return &printer{stdout: stdout, stderr: stderr}
+}
+
+// line writes a line to standard output as it is.
+func (p *printer) line(text string) {
+	p.write([]byte(text + "\n"))
+}
+
+// write writes bytes to standard output.
+func (p *printer) write(b []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clear()
+	if p.err == nil {
+		_, p.err = p.stdout.Write(b)
+	}
+}
+
+// result writes what was asked for: the object with --json, else the line.
+func (p *printer) result(text string, object any) {
+	if p.json {
+		p.object(object)
+		return
+	}
+	p.line(text)
+}
+
+// event tells what happened: a remark for people and with --json an object for scripts.
+func (p *printer) event(text string, object any) {
+	if p.json {
+		p.object(object)
+	}
+	if !p.json || !p.audio {
+		p.remark(text)
+	}
+}
+
+// object writes one JSON object.
+func (p *printer) object(object any) {
+	b := jsonLine(object)
+	if !p.audio {
+		p.write(b)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clear()
+	_, _ = p.stderr.Write(b)
+}
+
+// remark writes a line for people to standard error, unless --quiet.
+func (p *printer) remark(text string) {
+	if !p.quiet {
+		p.errorLine(text)
+	}
+}
+
+// errorLine writes a line to standard error.
+func (p *printer) errorLine(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clear()
+	_, _ = fmt.Fprintln(p.stderr, text)
+}
+
+// failure reports an error: lines on standard error and with --json an object.
+func (p *printer) failure(f failure) {
+	p.errorLine("yodel: error: " + f.message)
+	if f.hint != "" {
+		p.errorLine("yodel: hint: " + wire.Printable(f.hint))
+	}
+	if p.json {
+		p.object(errorObject{Type: "error", Code: f.code, Message: f.message, Hint: f.hint, Exit: f.exit})
+	}
+}
+
+// setStatus shows a line on the terminal that the next one replaces. Only call it where standard error is a terminal.
+func (p *printer) setStatus(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, _ = fmt.Fprint(p.stderr, "\r\x1b[K"+text)
+	p.status = true
+}
+
+func (p *printer) clearStatus() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clear()
+}
+
+// clear removes the status line; p.mu is held.
+func (p *printer) clear() {
+	if p.status {
+		_, _ = fmt.Fprint(p.stderr, "\r\x1b[K")
+		p.status = false
+	}
+}
+
+// failed gives the first error of standard output; errStdoutClosed when its reader has gone.
+func (p *printer) failed() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return writeError(p.err)
+}
+
+// writeError names a failed write to standard output.
+func writeError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.EPIPE):
+		return errStdoutClosed
+	}
+	return fmt.Errorf("standard output: %w", err)
+}
+
+// clock gives an instant for people: the time of day, with the date when it is another day than now.
+func clock(at, now time.Time) string {
+	at, now = at.Local(), now.Local()
+	if at.Year() == now.Year() && at.YearDay() == now.YearDay() {
+		return at.Format(time.TimeOnly)
+	}
+	return at.Format(time.DateTime)
+}
+
+// Write makes the printer the place for log lines: they go to standard error, around the status line.
+func (p *printer) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clear()
+	return p.stderr.Write(b)
+}
+
+// resultWriter is standard output as an io.Writer.
+type resultWriter struct{ *printer }
+
+func (w resultWriter) Write(b []byte) (int, error) {
+	w.write(b)
+	if err := w.failed(); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}

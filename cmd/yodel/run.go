@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// streams are what a program reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// run is the whole program: it runs the command line args (args[0] is the program's name) and gives the
+// exit code.
+func run(ctx context.Context, args []string, std streams) int {
+	ctx, stop := withSignals(ctx)
+	defer stop()
+	sh := &shell{stdin: std.in, out: newPrinter(std.out, std.err)}
+	sh.out.json = asksForJSON(args)
+	err := sh.runArgs(ctx, args)
+	return sh.finish(ctx, err)
+}
+
+func (sh *shell) runArgs(ctx context.Context, args []string) error {
+	app := sh.app()
+	ordered, err := arrange(app, args)
+	if err != nil {
+		return err
+	}
+	return app.RunContext(ctx, ordered)
+}
+
+// signalError is the cause of a context that a signal ended.
+type signalError struct{ sig syscall.Signal }
+
+func (e signalError) Error() string { return e.sig.String() }
+
+// withSignals gives a context that ends with SIGINT or SIGTERM. After the first of them a second one kills
+// the program as usual. SIGPIPE is caught, so that a write to a closed pipe is an error like any other and the
+// daemon is told goodbye.
+func withSignals(parent context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	ends := make(chan os.Signal, 1)
+	pipes := make(chan os.Signal, 1)
+	signal.Notify(ends, syscall.SIGINT, syscall.SIGTERM)
+	signal.Notify(pipes, syscall.SIGPIPE)
+	go func() {
+		select {
+		case sig := <-ends:
+			signal.Stop(ends)
+			s, _ := sig.(syscall.Signal)
+			cancel(signalError{s})
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(ends)
+		signal.Stop(pipes)
+		cancel(nil)
+	}
+}
+
+// finish reports err and gives its exit code.
+func (sh *shell) finish(ctx context.Context, err error) int {
+	sh.out.clearStatus()
+	var sig signalError
+	if errors.As(context.Cause(ctx), &sig) && (err == nil || errors.Is(err, context.Canceled) || errors.Is(err, sig)) {
+		return 128 + int(sig.sig)
+	}
+	if errors.Is(err, errNoCommand) {
+		_, _ = io.WriteString(sh.out.stderr, examples)
+		return exitUsage
+	}
+	if err == nil {
+		err = sh.out.failed()
+	}
+	if err == nil || errors.Is(err, errStdoutClosed) {
+		return exitDone
+	}
+	f := explain(err)
+	sh.out.failure(f)
+	return f.exit
+}
