@@ -13,6 +13,7 @@ const (
 	dropUnknownAddress
 	dropNotValidated
 	dropHandshakes
+	dropHandshake
 	dropUnauthentic
 	dropMalformed
 	dropForeignSSRC
@@ -28,7 +29,7 @@ const (
 )
 
 var dropNames = [dropKinds]string{
-	"unknown kind", "unknown address", "address not validated", "too many handshakes", "not authentic", "malformed",
+	"unknown kind", "unknown address", "address not validated", "too many handshakes", "not for the handshake", "not authentic", "malformed",
 	"foreign SSRC", "duplicate", "late", "sequence jump", "echo full", "resend refused", "transient to slow peer",
 	"not sealed", "not sent",
 }

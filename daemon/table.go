@@ -91,7 +91,7 @@ func (h *hub) dtls(now time.Time, from netip.AddrPort, b []byte) {
 // feed hands a datagram to a handshake; DTLS sends again what is not taken.
 func (h *hub) feed(hs *handshake, b []byte) {
 	if hs.conn.Feed(b) != nil {
-		h.drops.count(dropHandshakes)
+		h.drops.count(dropHandshake)
 	}
 }
 

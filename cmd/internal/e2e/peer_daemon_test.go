@@ -272,6 +272,24 @@ func TestDaemonIsStartedAgain(t *testing.T) {
 	}
 }
 
+// A peer that is looking for its daemon can be closed.
+func TestCloseWhileTheDaemonIsAway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, daemon.Config{})
+	cfg := w.config("alice")
+	cfg.Reconnect = true
+	c := w.dial(cfg)
+	join(t, c, peer.JoinOptions{Room: "lobby"})
+	w.stop()
+	next[*peer.Lost](t, c)
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := c.Err(); err != nil {
+		t.Errorf("after Close: %v", err)
+	}
+}
+
 // A call ends with its context while the network is away, and the session goes on afterwards.
 func TestCallsEndWithTheirContext(t *testing.T) {
 	w := newWorld(t, daemon.Config{})
