@@ -1,0 +1,32 @@
+package audio
+
+// EventKind tells what was heard.
+type EventKind uint8
+
+// What is heard of a talk.
+const (
+	// TalkStarted is the first sample of a talk that is played.
+	TalkStarted EventKind = iota + 1
+	// TalkEnded is its end: all was played that came, or nothing came for 10 s.
+	TalkEnded
+)
+
+// Event tells that a talk began or ended in what was pulled: not when the network said so, but when it is heard.
+type Event struct {
+	Kind    EventKind
+	SSRC    uint32
+	At      int64 // position on the timeline, in samples at 48 kHz
+	Samples int64 // TalkEnded: length of the talk in samples at 48 kHz, with what was lost in it
+	Stats   Stats // TalkEnded: the counts of this talk
+}
+
+// Stats counts the packets of one talk.
+type Stats struct {
+	Received   int // usable packets that came for the first time, in time or not
+	Played     int // packets decoded and played
+	Lost       int // packets of the talk that could not be played: never came, came too late, or malformed
+	Late       int // packets that came after their time; each is in Lost too
+	Duplicates int // packets that had come before
+	Overflowed int // packets too far ahead of their time to be held; each is in Lost too
+	Malformed  int // packets that did not decode; each is in Lost too
+}

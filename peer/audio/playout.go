@@ -1,0 +1,244 @@
+package audio
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Limits of a playout. The times are in samples at 48 kHz.
+const (
+	// MaxStreams is the number of talks that are played or waited for at once.
+	MaxStreams = 64
+
+	maxRemembered = 4 * MaxStreams  // with those that ended and are remembered, so that late packets do not start them again
+	idleAfter     = 10 * SampleRate // a talk without packets has ended; an ended one is forgotten
+	announcedFor  = 70 * SampleRate // a talk that was announced may begin this late: the longest room delay is 60 s
+	holdAhead     = 2 * SampleRate  // a packet may come this much before its time, beyond the lead
+)
+
+// PlayoutConfig configures a Playout.
+type PlayoutConfig struct {
+	// Lead is the depth of the jitter buffers: how long after its arrival the quickest packet of a talk is played. Zero plays
+	// at once; negative is zero. 60 ms suits live rooms; a room with a delay tells its own.
+	Lead time.Duration
+}
+
+// Stream describes a talk that is announced.
+type Stream struct {
+	PayloadType uint8
+	// FirstSeq is the sequence number of the talk's first packet, nil when not known. With it a first packet that
+	// was lost keeps its place and is counted.
+	FirstSeq *uint16
+}
+
+// Packet is an RTP packet of audio. The payload is copied.
+type Packet struct {
+	SSRC        uint32
+	Seq         uint16
+	Timestamp   uint32
+	PayloadType uint8
+	Payload     []byte
+}
+
+// Playout plays many talks on one timeline, counted in samples at 48 kHz from any zero. It has no clock: Push is told the
+// position at which a packet arrived, Pull gives the sound of the next positions.
+//
+// A talk is what one SSRC says until End. The sample with timestamp t is played at anchor + t. Until the talk begins to play, the anchor is
+// the least (arrival − timestamp) of its packets, plus Lead: the quickest packet waits Lead, and one that was repaired or held up
+// moves nothing. From then on:
+//
+//   - Consecutive packets follow each other sample by sample. A packet that is missing at its time is concealed, 60 ms in
+//     full and faded out at 100 ms; if it still comes it is dropped as late. The timeline goes on meanwhile, so that what follows is at its place.
+//   - Timestamps that jump while sequence numbers do not are silence of that length (a talker who pauses).
+//   - Drift of the talker's clock: every 2 s the anchor is compared with the least (arrival − timestamp) of these 2 s. If it has come
+//     10 ms too early or 20 ms too late, one sample a packet is inserted or left out, where that is least heard, until the next comparison.
+//   - The talk is anchored anew if all its packets were late for 200 ms and none is held (the way became longer, or the timestamps
+//     stood still in a pause), and if timestamps jump by more than a second against both sequence numbers and arrivals.
+//   - A talk is at its end when the packet that End named has been played or missed, or when nothing came for 10 s.
+//
+// Voices are summed and, only if the sum does not fit, limited; a single voice passes bit by bit.
+// Memory is bounded: MaxStreams talks, of each at most 512 packets and Lead + 2 s.
+// A Playout is used by one goroutine at a time.
+type Playout struct {
+	lead    int64
+	next    int64 // position of the next sample to be pulled
+	started bool  // whether next is known
+	streams []*stream
+	events  []Event
+	mix     []int32
+	limiter limiter
+	pool    pool
+}
+
+// NewPlayout makes an empty playout.
+func NewPlayout(cfg PlayoutConfig) *Playout {
+	p := &Playout{limiter: limiter{gain: 1}}
+	p.SetLead(cfg.Lead)
+	return p
+}
+
+// SetLead changes the depth for the talks that begin after it.
+func (p *Playout) SetLead(lead time.Duration) {
+	p.lead = int64(max(lead, 0) * SampleRate / time.Second)
+}
+
+// Start announces a talk. It need not come before the talk's packets, which would start it too; what it adds is FirstSeq. Announced
+// before the last talk of the SSRC was played to its end, it is the one after. The errors are ErrPayloadType and ErrTooManyStreams.
+func (p *Playout) Start(ssrc uint32, st Stream) error {
+	s, err := p.stream(ssrc, st.PayloadType)
+	if err != nil {
+		return err
+	}
+	if s.state == done {
+		if err := s.renew(st.PayloadType, p.lead); err != nil {
+			return err
+		}
+		s.touched = p.next
+	}
+	s.announce(st.FirstSeq)
+	return nil
+}
+
+// Push takes a packet that arrived at a position of the timeline, in any order. Late packets, duplicates and those too far ahead
+// are counted and dropped without an error. The errors are ErrPayloadType (unknown, or changed within a talk), ErrPayload and ErrTooManyStreams.
+func (p *Playout) Push(at int64, pkt Packet) error {
+	dur, err := PacketSamples(pkt.PayloadType, pkt.Payload)
+	if err != nil {
+		return err
+	}
+	s, err := p.stream(pkt.SSRC, pkt.PayloadType)
+	if err != nil {
+		return err
+	}
+	if s.state == done && s.isNews(pkt.Seq) {
+		if err := s.renew(pkt.PayloadType, p.lead); err != nil {
+			return err
+		}
+	}
+	if s.state != done && pkt.PayloadType != s.payloadType {
+		return fmt.Errorf("%w: %d within a talk of %d", ErrPayloadType, pkt.PayloadType, s.payloadType)
+	}
+	s.push(&p.pool, arrival{at: at, dur: dur, pkt: pkt})
+	return nil
+}
+
+// End names the last packet of a talk. It may come before that packet does, or after it was played. Unknown talks are ignored.
+func (p *Playout) End(ssrc uint32, lastSeq uint16) {
+	if s := p.find(ssrc); s != nil {
+		s.finishAt(lastSeq)
+	}
+}
+
+// Pull writes the sound of the positions from pos on to dst, and returns what was heard to begin or end in them; the slice is good until the
+// next Pull. The first Pull sets where the timeline is; each further one should follow where the last ended. Positions
+// that are left out are lost to the listener and do not delay what follows; positions that were already pulled are silent.
+func (p *Playout) Pull(pos int64, dst []int16) []Event {
+	p.events = p.events[:0]
+	p.begin(pos)
+	clear(dst)
+	if pos < p.next {
+		skip := min(p.next-pos, int64(len(dst)))
+		pos, dst = pos+skip, dst[skip:]
+	}
+	for p.next < pos {
+		p.render(p.mixBuffer(int(min(pos-p.next, SampleRate/10))))
+	}
+	mix := p.mixBuffer(len(dst))
+	p.render(mix)
+	p.limiter.run(dst, mix)
+	p.expire()
+	return p.events
+}
+
+// begin takes the first position that is pulled as now; what was announced before was announced now.
+func (p *Playout) begin(pos int64) {
+	if p.started {
+		return
+	}
+	p.next, p.started = pos, true
+	for _, s := range p.streams {
+		s.touched = max(s.touched, pos)
+	}
+}
+
+// Next returns the position that the next Pull should have.
+func (p *Playout) Next() int64 { return p.next }
+
+// Playing returns the number of talks that are being heard.
+func (p *Playout) Playing() int {
+	n := 0
+	for _, s := range p.streams {
+		if s.state == playing && s.heard {
+			n++
+		}
+	}
+	return n
+}
+
+// Stats returns the counts of the current or last talk of an SSRC, and whether it is known.
+func (p *Playout) Stats(ssrc uint32) (Stats, bool) {
+	if s := p.find(ssrc); s != nil {
+		return s.stats, true
+	}
+	return Stats{}, false
+}
+
+// mixBuffer returns n zeros.
+func (p *Playout) mixBuffer(n int) []int32 {
+	p.mix = slices.Grow(p.mix[:0], n)[:n]
+	clear(p.mix)
+	return p.mix
+}
+
+// render adds the next len(mix) samples of every talk to mix.
+func (p *Playout) render(mix []int32) {
+	for _, s := range p.streams {
+		s.render(p, mix)
+	}
+	p.next += int64(len(mix))
+}
+
+// expire ends talks from which nothing comes any more, and forgets those that ended long ago.
+func (p *Playout) expire() {
+	for _, s := range p.streams {
+		if s.state == playing && s.ring.count == 0 && p.next-s.touched > idleAfter {
+			s.finish(p, s.knownEnd, p.next)
+		}
+	}
+	p.streams = slices.DeleteFunc(p.streams, func(s *stream) bool {
+		quiet := p.next - s.touched
+		return s.state == done && quiet > idleAfter || s.state == waiting && s.ring.count == 0 && quiet > announcedFor
+	})
+}
+
+func (p *Playout) find(ssrc uint32) *stream {
+	for _, s := range p.streams {
+		if s.ssrc == ssrc {
+			return s
+		}
+	}
+	return nil
+}
+
+// stream finds the stream of an SSRC or makes it.
+func (p *Playout) stream(ssrc uint32, payloadType uint8) (*stream, error) {
+	if s := p.find(ssrc); s != nil {
+		return s, nil
+	}
+	live := 0
+	for _, s := range p.streams {
+		if s.state != done {
+			live++
+		}
+	}
+	if live >= MaxStreams || len(p.streams) >= maxRemembered {
+		return nil, fmt.Errorf("%w: %d of %d", ErrTooManyStreams, live, MaxStreams)
+	}
+	s := &stream{ssrc: ssrc, touched: p.next}
+	if err := s.renew(payloadType, p.lead); err != nil {
+		return nil, err
+	}
+	p.streams = append(p.streams, s)
+	return s, nil
+}

@@ -1,0 +1,270 @@
+package audio
+
+import (
+	"errors"
+	"testing"
+	"time"
+)
+
+func TestTalkersAreMixed(t *testing.T) {
+	d := newDesk(t, 20*time.Millisecond)
+	for k := range 20 {
+		for ssrc := range uint32(3) {
+			d.speak(int64(480*k)+int64(ssrc)*100, ssrc, k, uint16(ssrc)*1000, ssrc*77777)
+		}
+	}
+	d.pullTo(48000)
+	for pos := 20*ms + 200; pos < 20*ms+20*480; pos++ {
+		want := int16(0)
+		for ssrc := range 3 {
+			want += voice(uint32(ssrc), pos-20*ms-100*ssrc)
+		}
+		if d.out[pos] != want {
+			t.Fatalf("position %d: %d, want %d", pos, d.out[pos], want)
+		}
+	}
+	if d.Playing() != 3 {
+		t.Errorf("%d are playing", d.Playing())
+	}
+}
+
+func TestAPauseInTheTimestampsIsSilence(t *testing.T) {
+	d := newDesk(t, 60*time.Millisecond)
+	for k := range 10 {
+		d.speak(int64(480*k), 1, k, 0, 0)
+	}
+	const pause = 3 * SampleRate
+	for k := 10; k < 20; k++ {
+		d.pullTo(480*k + pause)
+		d.speak(int64(480*k+pause), 1, k, 0, pause)
+	}
+	d.End(1, 19)
+	d.pullTo(pause + 48000)
+	d.wantVoice(1, 60*ms, 0, 10*480)
+	d.wantSilence(60*ms+10*480+concealEnd, 60*ms+10*480+pause)
+	d.wantVoice(1, 60*ms+pause, 10*480+rejoin, 20*480)
+	d.wantStats(1, Stats{Received: 20, Played: 20})
+}
+
+func TestTimestampsThatJumpAreAnchoredAnew(t *testing.T) {
+	for name, jump := range map[string]uint32{"forward": 1 << 30, "backward": 1<<32 - 1<<30} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t, 60*time.Millisecond)
+			for k := range 40 {
+				ts0 := uint32(0)
+				if k >= 20 {
+					ts0 = jump
+				}
+				d.pullTo(480 * k)
+				d.speak(int64(480*k), 1, k, 0, ts0)
+			}
+			d.End(1, 39)
+			d.pullTo(48000)
+			d.wantVoice(1, 60*ms, 0, 40*480)
+			d.wantStats(1, Stats{Received: 40, Played: 40})
+		})
+	}
+}
+
+func TestALongerWayIsFollowedAfterAWhile(t *testing.T) {
+	d := newDesk(t, 60*time.Millisecond)
+	const longer = 200 * ms
+	for k := range 200 {
+		at := 480 * k
+		if k >= 50 {
+			at += longer
+		}
+		d.pullTo(at)
+		d.speak(int64(at), 1, k, 0, 0)
+	}
+	d.End(1, 199)
+	d.pullTo(4 * 48000)
+	// 20 packets are late until the anchor moves: 200 ms.
+	s, _ := d.Stats(1)
+	if s.Late < 15 || s.Late > 25 || s.Lost != s.Late || s.Played != 200-s.Late {
+		t.Errorf("%+v", s)
+	}
+	d.wantVoice(1, 60*ms+longer, 80*480, 200*480)
+}
+
+func TestALongLossIsOverWhenItIsOver(t *testing.T) {
+	d := newDesk(t, 60*time.Millisecond)
+	for k := range 2000 {
+		d.pullTo(480 * k)
+		if k < 50 || k >= 900 {
+			d.speak(int64(480*k), 1, k, 0, 0)
+		}
+	}
+	d.wantVoice(1, 60*ms, 900*480+rejoin, 1990*480)
+	if s, _ := d.Stats(1); s.Lost != 850 || s.Late != 0 || len(d.events) != 1 {
+		t.Errorf("%+v %+v", s, d.events)
+	}
+}
+
+// The talker's clock is 600 ppm off: without correction a packet of the end would wait 0 or 120 ms.
+func TestDriftIsFollowed(t *testing.T) {
+	for name, ppm := range map[string]int{"slow": 600, "fast": -600} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t, 60*time.Millisecond)
+			const packets = 10000 // 100 s
+			payload := make([]byte, 960)
+			frame := make([]int16, 480)
+			for k := range packets {
+				at := 480*k + 480*k/1_000_000*ppm + 480*k%1_000_000*ppm/1_000_000
+				for d.Next() < int64(at) {
+					d.Pull(d.Next(), frame)
+				}
+				if err := d.Push(int64(at), Packet{1, uint16(k), uint32(480 * k), PayloadL16, payload}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s := d.find(1)
+			depth := s.timeFor(d.Next()) + s.anchor - d.Next() // how long a packet that comes now has to wait
+			wait := int64(480*(packets-1)) + s.anchor - d.Next()
+			if depth != 60*ms || wait < 45*ms || wait > 85*ms || s.stats.Lost != 0 || s.stats.Late != 0 {
+				t.Errorf("a packet waits %d samples; %+v", wait, s.stats)
+			}
+		})
+	}
+}
+
+func TestTheBufferIsBounded(t *testing.T) {
+	d := newDesk(t, 1500*time.Millisecond)
+	for k := range 2000 { // 20 s at once
+		d.speak(0, 1, k, 0, 0)
+	}
+	s := d.find(1)
+	if s.ring.count > ringSize || s.stats.Overflowed < 2000-ringSize {
+		t.Errorf("%d packets are held: %+v", s.ring.count, s.stats)
+	}
+}
+
+func TestStreamsAreBoundedAndForgotten(t *testing.T) {
+	d := newDesk(t, 0)
+	for ssrc := range uint32(MaxStreams) {
+		d.speak(0, ssrc, 0, 0, 0)
+	}
+	err := d.Push(0, Packet{1000, 0, 0, PayloadL16, make([]byte, 2)})
+	if !errors.Is(err, ErrTooManyStreams) {
+		t.Error(err)
+	}
+	if err := d.Start(1000, Stream{PayloadType: PayloadL16}); !errors.Is(err, ErrTooManyStreams) {
+		t.Error(err)
+	}
+	for ssrc := range uint32(MaxStreams) {
+		d.End(ssrc, 0)
+	}
+	d.pullTo(4800)
+	if err := d.Start(1000, Stream{PayloadType: PayloadL16}); err != nil {
+		t.Error(err)
+	}
+	d.pullTo(11 * SampleRate)
+	if n := len(d.streams); n != 1 || len(d.events) != 2*MaxStreams {
+		t.Errorf("%d streams are left after %d events", n, len(d.events))
+	}
+}
+
+func TestATalkWithoutPacketsEnds(t *testing.T) {
+	d := newDesk(t, 60*time.Millisecond)
+	for k := range 10 {
+		d.speak(int64(480*k), 1, k, 0, 0)
+	}
+	d.pullTo(12 * SampleRate)
+	if len(d.events) != 2 || d.events[1].Kind != TalkEnded || d.events[1].Samples != 4800 || d.events[1].Stats.Lost != 0 {
+		t.Errorf("%+v", d.events)
+	}
+}
+
+func TestAnEndedTalkIsNotBegunByWhatComesAfter(t *testing.T) {
+	d := newDesk(t, 60*time.Millisecond)
+	for k := range 9 {
+		d.speak(int64(480*k), 1, k, 0, 0)
+	}
+	d.End(1, 9)
+	d.pullTo(48000)
+	d.speak(48000, 1, 9, 0, 0) // a repair, too late
+	d.speak(48000, 1, 3, 0, 0) // a duplicate
+	d.pullTo(96000)
+	if len(d.events) != 2 {
+		t.Errorf("%+v", d.events)
+	}
+	d.wantStats(1, Stats{Received: 10, Played: 9, Lost: 1, Late: 1, Duplicates: 1})
+}
+
+func TestAnSSRCTalksAgain(t *testing.T) {
+	for name, again := range map[string]int{"later": 2 * SampleRate, "while the first is still played": 20*480 + 300} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t, 500*time.Millisecond)
+			first := uint16(0)
+			for range 2 { // announced twice by mistake
+				if err := d.Start(1, Stream{PayloadType: PayloadL16, FirstSeq: &first}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for k := range 20 {
+				d.pullTo(480 * k)
+				d.speak(int64(480*k), 1, k, 0, 0)
+			}
+			d.End(1, 19)
+			d.pullTo(again)
+			first = 20
+			if err := d.Start(1, Stream{PayloadType: PayloadL16, FirstSeq: &first}); err != nil {
+				t.Fatal(err)
+			}
+			ts0 := uint32(123456789)
+			for k := 21; k < 40; k++ { // 20 is lost
+				d.speak(int64(again+480*(k-20)), 1, k, 0, ts0)
+			}
+			d.End(1, 39)
+			d.pullTo(4 * SampleRate)
+			d.wantVoice(1, 500*ms, 0, 20*480)
+			begin := again + 500*ms - 20*480
+			d.wantVoice(1, begin, 21*480+rejoin, 40*480)
+			if len(d.events) != 4 || d.events[2].At != int64(begin+21*480) || d.events[3].Samples != 19*480 {
+				t.Errorf("%+v", d.events)
+			}
+		})
+	}
+}
+
+func TestPositionsThatWereLeftOutAreLost(t *testing.T) {
+	d := newDesk(t, 60*time.Millisecond)
+	for k := range 30 {
+		d.speak(int64(480*k), 1, k, 0, 0)
+	}
+	frame := make([]int16, 480)
+	d.Pull(0, frame)
+	d.Pull(60*ms+10*480, frame)
+	if frame[0] != voice(1, 10*480) || frame[479] != voice(1, 11*480-1) {
+		t.Error("the position is not kept")
+	}
+	d.Pull(60*ms+10*480+240, frame) // half of it again
+	if frame[239] != 0 || frame[240] != voice(1, 11*480) {
+		t.Error("positions are heard twice")
+	}
+}
+
+func TestUnusablePacketsAreErrors(t *testing.T) {
+	d := newDesk(t, 0)
+	d.speak(0, 1, 0, 0, 0)
+	for name, c := range map[string]struct {
+		pkt Packet
+		err error
+	}{
+		"unknown type": {Packet{2, 0, 0, 13, []byte{1}}, ErrPayloadType},
+		"another type": {Packet{1, 1, 480, PayloadPCMU, []byte{1}}, ErrPayloadType},
+		"no payload":   {Packet{1, 1, 480, PayloadL16, nil}, ErrPayload},
+		"odd L16":      {Packet{1, 1, 480, PayloadL16, []byte{1}}, ErrPayload},
+	} {
+		if err := d.Push(0, c.pkt); !errors.Is(err, c.err) {
+			t.Errorf("%s: %v, want %v", name, err, c.err)
+		}
+	}
+	if err := d.Start(2, Stream{PayloadType: 13}); !errors.Is(err, ErrPayloadType) {
+		t.Error(err)
+	}
+	d.End(12345, 1)
+	if _, ok := d.Stats(2); ok {
+		t.Error("a refused packet made a stream")
+	}
+}
