@@ -37,6 +37,9 @@ func (a *anchor) due(now time.Time, timestamp uint32, inOrder bool) time.Time {
 	ts := a.ts + int64(int32(timestamp-uint32(a.ts)))
 	at := a.base.Add(ticks(ts-a.ts, a.clock))
 	if !inOrder {
+		if at.After(now.Add(maxAstray)) {
+			return now
+		}
 		return at
 	}
 	early := now.Sub(at) // negative: earlier than the anchor says

@@ -40,6 +40,7 @@
 // # Limits
 //
 // Everything that waits is bounded, and what is full drops by rule and counts (drops): 1024 datagrams between reader and
-// loop, 512 handshakes, 8 packets that come before their keys, 8 open streams a session, 8192 packets a stream and 128 MiB a
-// room in the delay lines, 10,000 rooms. What was dropped is one log line a second at most.
+// loop, 512 handshakes, 8 packets that come before their keys, 8 open streams a session and 1024 a room, 8192 packets a stream
+// and 128 MiB a room in the delay lines, 10,000 rooms, 4 MiB of messages that a peer has not acknowledged. Requests of a peer
+// wait while 128 KiB of answers do. What was dropped is one log line a second at most.
 package daemon

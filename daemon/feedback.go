@@ -47,6 +47,7 @@ func (s *session) resend(p *rtcp.TransportLayerNack) {
 		return
 	}
 	resender := m.resender(v.ssrc)
+	resender.Forget(v.line.base)
 	for i := range p.Nacks {
 		p.Nacks[i].Range(func(seq uint16) bool {
 			if slot := v.line.sentPacket(seq); slot != nil && resender.Allow(slot.seq) {

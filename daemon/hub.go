@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"time"
 
 	"yodel/daemon/roomlog"
@@ -23,12 +24,14 @@ type hub struct {
 	validator *secure.Validator
 	table     map[netip.AddrPort]*place
 	pending   int // handshakes
-	sessions  map[*session]struct{}
-	rooms     map[string]*room
-	voices    map[uint32]*voice
-	nextSSRC  uint32
-	nicks     nicks
-	messages  *roomlog.Log
+
+	handshakes sync.WaitGroup // their goroutines
+	sessions   map[*session]struct{}
+	rooms      map[string]*room
+	voices     map[uint32]*voice
+	nextSSRC   uint32
+	nicks      nicks
+	messages   *roomlog.Log
 
 	timers timers
 	dirty  []*session // have something to send, or a timer to set
@@ -54,7 +57,7 @@ func newHub(cfg Config) *hub {
 		sessions:  make(map[*session]struct{}),
 		rooms:     make(map[string]*room),
 		voices:    make(map[uint32]*voice),
-		nicks:     make(nicks),
+		nicks:     newNicks(),
 		messages:  roomlog.New(roomlog.Limits{}),
 	}
 	var seed [4]byte

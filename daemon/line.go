@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"time"
+	"unsafe"
 
 	"yodel/wire"
 	"yodel/wire/repair"
@@ -17,6 +18,8 @@ const (
 	liveGrace = 200 * time.Millisecond
 	// longFrame is the longest time that one packet is taken to last.
 	longFrame = 20 * time.Millisecond
+	// slotSize is what a slot takes without its packet.
+	slotSize = int(unsafe.Sizeof(slot{}))
 	// maxJump is the most that a talker's sequence number may move at once.
 	maxJump = 1 << 14
 )
@@ -113,6 +116,9 @@ func (l *line) arrive(now time.Time, seq16 uint16, timestamp uint32, packet []by
 	if !ok || l.started && (seq >= l.top+maxJump || seq+maxJump < l.next) {
 		return jumped
 	}
+	if l.ended && seq > l.last {
+		return late
+	}
 	_, _ = l.unwrap.Unwrap(seq16) // as peek has told
 	l.begin(seq)
 	if seq < l.base {
@@ -120,6 +126,9 @@ func (l *line) arrive(now time.Time, seq16 uint16, timestamp uint32, packet []by
 			return late
 		}
 		l.base, l.next = seq, min(seq, l.next)
+		if len(l.slots) == 0 {
+			l.top = seq
+		}
 	}
 	inOrder := seq >= l.top
 	if !l.asks.Received(now, seq) {
@@ -205,7 +214,7 @@ func (l *line) sentPacket(seq16 uint16) *slot {
 // tidy gives up on what is too late and frees what nobody can ask for any more.
 func (l *line) tidy(now time.Time) {
 	l.pass(now)
-	for l.base < l.next {
+	for l.base < min(l.next, l.past) { // a hole before past may still be filled
 		s := l.at(l.base)
 		if s != nil && s.due.Add(keepFor).After(now) {
 			return
@@ -271,9 +280,11 @@ func (l *line) deadline() time.Time {
 			break
 		}
 	}
-	if l.ended && l.base < l.top {
-		if s := l.at(l.base); s != nil {
-			d = earliest(d, s.due.Add(keepFor))
+	if l.ended {
+		for seq := l.base; seq < l.top; seq++ {
+			if s := l.at(seq); s != nil {
+				return earliest(d, s.due.Add(keepFor))
+			}
 		}
 	}
 	return d
@@ -323,6 +334,7 @@ func (l *line) grow(n int) {
 	}
 	old := l.slots
 	l.slots = make([]slot, size)
+	l.bytes += (size - len(old)) * slotSize
 	for _, s := range old {
 		if s.packet != nil {
 			l.slots[s.seq%uint64(size)] = s
@@ -344,4 +356,5 @@ func (l *line) free() {
 		l.drop(seq)
 	}
 	l.base, l.next = l.top, l.top
+	l.slots, l.bytes = nil, 0
 }

@@ -199,7 +199,7 @@ func TestLostFirstAndLastPacketAreAskedFor(t *testing.T) {
 	}
 	p.at(10_000)
 	p.wantOut(sent{5, 1000}, sent{6, 1020}, sent{7, 1040})
-	if !p.line.drained() || p.line.bytes != 0 {
+	if p.line.free(); !p.line.drained() || p.line.bytes != 0 {
 		t.Errorf("drained %v with %d bytes", p.line.drained(), p.line.bytes)
 	}
 }
@@ -290,7 +290,7 @@ func TestRingKeepsNoMoreThanItsSlots(t *testing.T) {
 	if n := p.line.top - p.line.base; n > lineSlots {
 		t.Errorf("%d packets are kept, at most %d may be", n, lineSlots)
 	}
-	if p.line.bytes > lineSlots*92 {
+	if p.line.bytes > lineSlots*(92+slotSize) {
 		t.Errorf("%d bytes are kept", p.line.bytes)
 	}
 }
@@ -393,4 +393,70 @@ func FuzzLine(f *testing.F) {
 		p.line.end(p.now, uint16(seq))
 		p.at(clock + 100_000)
 	})
+}
+
+// A packet that was overtaken is passed on until it is due, also when it is the first, or the first after a pause.
+func TestOvertakenPacketIsPassedOn(t *testing.T) {
+	for _, delay := range []time.Duration{0, time.Second} {
+		p := newPlay(t, delay, delay*3/4)
+		p.line.start(ms(0), 0)
+		p.packet(1)
+		p.at(10)
+		if v := p.packet(0); v != accepted {
+			t.Errorf("delay %v: the first packet is %v when the second has come", delay, v)
+		}
+		p.at(10_000)
+		at := func(n int) verdict {
+			b := make([]byte, 92)
+			binary.BigEndian.PutUint16(b, uint16(n))
+			v := p.line.arrive(p.now, uint16(n), uint32(500+n)*960, b)
+			p.run()
+			return v
+		}
+		at(3)
+		p.at(10_010)
+		if v := at(2); v != accepted {
+			t.Errorf("delay %v: a packet after a pause is %v when the next has come", delay, v)
+		}
+		p.at(20_000)
+		if len(p.out) != 4 {
+			t.Errorf("delay %v: %v", delay, p.out)
+		}
+	}
+}
+
+func TestPacketAfterTheEndIsLate(t *testing.T) {
+	p := newPlay(t, time.Second, 0)
+	p.line.start(ms(0), 1)
+	p.packet(1)
+	p.line.end(p.now, 1)
+	if v := p.packet(2); v != late {
+		t.Errorf("a packet after the last one is %v", v)
+	}
+}
+
+func TestTalkspurtThatBeginsBeforeItsStartDrains(t *testing.T) {
+	p := newPlay(t, time.Second, 0)
+	p.line.start(ms(0), 10)
+	p.packet(5)
+	p.line.end(p.now, 5)
+	p.at(60_000)
+	if !p.line.drained() {
+		t.Errorf("not drained: base %d next %d top %d, outstanding %d", p.line.base, p.line.next, p.line.top, p.line.asks.Outstanding())
+	}
+}
+
+func TestFarTimestampOutOfOrderDoesNotHoldTheLine(t *testing.T) {
+	p := newPlay(t, time.Second, 0)
+	p.line.start(ms(0), 0)
+	p.packet(0)
+	p.packet(2)
+	b := make([]byte, 92)
+	binary.BigEndian.PutUint16(b, 1)
+	p.line.arrive(p.now, 1, 1<<31-1, b)
+	p.line.end(p.now, 2)
+	p.at(20_000)
+	if !p.line.drained() {
+		t.Error("a packet waits for a time far ahead")
+	}
 }

@@ -9,39 +9,79 @@ import (
 	"yodel/wire/secure"
 )
 
-// nickKept is how long a nick stays with its holder after the last use.
-const nickKept = 30 * 24 * time.Hour
+const (
+	// nickKept is how long a nick stays with its holder after the last use.
+	nickKept = 30 * 24 * time.Hour
+	// maxNicks is how many nicks one identity may hold.
+	maxNicks = 32
+)
 
-var errNickTaken = errors.New("nick is taken")
+var (
+	errNickTaken = errors.New("nick is taken")
+	errNicks     = errors.New("too many nicks")
+)
 
 // nicks are the holders of nicks by comparison form (RFC 8266, 2.4).
-type nicks map[string]*holder
+type nicks struct {
+	holders map[string]*holder
+	held    map[secure.Fingerprint]int
+}
 
 type holder struct {
 	who  secure.Fingerprint
 	used time.Time
 }
 
-// claim gives the nick to an identity, in the form in which it is shown. The first holder keeps it.
-func (n nicks) claim(now time.Time, nick string, who secure.Fingerprint) (string, error) {
-	shown, err := wire.Nick(nick)
-	if err != nil {
-		return "", err
+func newNicks() nicks {
+	return nicks{holders: make(map[string]*holder), held: make(map[secure.Fingerprint]int)}
+}
+
+// claim gives the nick to an identity, in the form in which it is shown and in the one to compare. The first holder
+// keeps it.
+func (n nicks) claim(now time.Time, nick string, who secure.Fingerprint) (shown, key string, err error) {
+	if shown, err = wire.Nick(nick); err != nil {
+		return "", "", err
 	}
-	key, err := wire.NickKey(shown)
-	if err != nil {
-		return "", err
+	if key, err = wire.NickKey(shown); err != nil {
+		return "", "", err
 	}
-	if h := n[key]; h != nil && h.who != who && now.Sub(h.used) < nickKept {
-		return "", fmt.Errorf("%w: %s", errNickTaken, shown)
+	h := n.holders[key]
+	switch {
+	case h != nil && h.who == who:
+		h.used = now
+		return shown, key, nil
+	case h != nil && now.Sub(h.used) < nickKept:
+		return "", "", fmt.Errorf("%w: %s", errNickTaken, shown)
+	case n.held[who] >= maxNicks && n.expire(now, who) >= maxNicks:
+		return "", "", fmt.Errorf("%w: this identity holds %d", errNicks, maxNicks)
+	case h != nil:
+		n.release(key, h.who)
 	}
-	n[key] = &holder{who: who, used: now}
-	return shown, nil
+	n.holders[key] = &holder{who: who, used: now}
+	n.held[who]++
+	return shown, key, nil
+}
+
+// expire takes an identity's nicks that have not been used for long, and gives how many it holds then.
+func (n nicks) expire(now time.Time, who secure.Fingerprint) int {
+	for key, h := range n.holders {
+		if h.who == who && now.Sub(h.used) >= nickKept {
+			n.release(key, who)
+		}
+	}
+	return n.held[who]
+}
+
+func (n nicks) release(key string, who secure.Fingerprint) {
+	delete(n.holders, key)
+	if n.held[who]--; n.held[who] <= 0 {
+		delete(n.held, who)
+	}
 }
 
 // touch notes that a nick is in use.
-func (n nicks) touch(now time.Time, nick string) {
-	if key, err := wire.NickKey(nick); err == nil && n[key] != nil {
-		n[key].used = now
+func (n nicks) touch(now time.Time, key string) {
+	if h := n.holders[key]; h != nil {
+		h.used = now
 	}
 }

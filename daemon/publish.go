@@ -35,7 +35,7 @@ func (s *session) publish(now time.Time, m *wire.Publish) {
 	if r == nil {
 		return
 	}
-	s.hub.nicks.touch(now, s.nick)
+	s.hub.nicks.touch(now, s.key)
 	e := roomlog.Entry{
 		Room: r.name, Sender: s.who, ID: m.GetId(), Nick: s.nick, Type: m.GetType(), Body: m.GetBody(), At: now.UnixNano(),
 	}
@@ -75,13 +75,17 @@ func (s *session) receipt(e roomlog.Entry) {
 func (s *session) relay(r *room, e roomlog.Entry) {
 	encoded := encodeEntry(&e)
 	for _, m := range r.members {
-		if m.session.stream.Queued() > highWater {
+		if m.session.behind {
+			m.session.catchUp() // what was stored before goes first
+		}
+		if m.session.behind || m.session.stream.Queued() > highWater {
 			s.hub.drops.count(dropTransient)
 			continue
 		}
 		m.session.say(encoded)
 	}
 	s.receipt(e)
+	r.tidy()
 }
 
 func (r *room) logMessage(e roomlog.Entry) {
@@ -95,23 +99,28 @@ func (r *room) logMessage(e roomlog.Entry) {
 func (s *session) catchUp() {
 	s.behind = false
 	for _, m := range s.rooms {
-		for {
-			if s.stream.Queued() >= highWater {
-				s.behind = true
-				return
-			}
-			s.hub.entries = s.hub.messages.Read(m.room.name, m.cursor, s.hub.entries[:0], replayBatch)
-			if len(s.hub.entries) == 0 {
-				break
-			}
-			for i := range s.hub.entries {
-				e := &s.hub.entries[i]
-				m.cursor = e.Pos
-				s.say(encodeEntry(e))
-			}
-			clear(s.hub.entries)
+		for s.replay(m) {
+		}
+		if s.behind || s.gone {
+			return
 		}
 	}
+}
+
+// replay sends the next entries to one member; false when there are none, or the stream is full.
+func (s *session) replay(m *member) bool {
+	s.hub.entries = s.hub.messages.Read(m.room.name, m.cursor, s.hub.entries[:0], replayBatch)
+	defer clear(s.hub.entries)
+	for i := range s.hub.entries {
+		if s.stream.Queued() >= highWater || s.gone {
+			s.behind = true
+			return false
+		}
+		e := &s.hub.entries[i]
+		m.cursor = e.Pos
+		s.say(encodeEntry(e))
+	}
+	return len(s.hub.entries) > 0
 }
 
 func encodeEntry(e *roomlog.Entry) []byte {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"yodel/wire"
@@ -62,13 +61,12 @@ func (s *session) hello(now time.Time, m *wire.Hello) {
 		return
 	}
 	s.greeted = true
-	nick, err := "", error(nil)
+	var err error
 	if m.GetNick() != "" {
-		nick, err = s.hub.nicks.claim(now, m.GetNick(), s.who)
+		s.nick, s.key, err = s.hub.nicks.claim(now, m.GetNick(), s.who)
 	}
-	s.nick = nick
 	s.say(wire.Encode(&wire.Message_Welcome{Welcome: &wire.Welcome{
-		Version: wire.MaxVersion, Software: s.hub.cfg.Software, SessionId: s.id[:], Nick: nick, MaxMessage: wire.MaxBody,
+		Version: wire.MaxVersion, Software: s.hub.cfg.Software, SessionId: s.id[:], Nick: s.nick, MaxMessage: wire.MaxBody,
 	}}))
 	if err != nil {
 		s.refuseNick(0, err)
@@ -77,34 +75,40 @@ func (s *session) hello(now time.Time, m *wire.Hello) {
 
 func (s *session) refuseNick(request uint64, err error) {
 	code := wire.Code_CODE_NICK_ILLEGAL
-	if errors.Is(err, errNickTaken) {
+	switch {
+	case errors.Is(err, errNickTaken):
 		code = wire.Code_CODE_NICK_TAKEN
+	case errors.Is(err, errNicks):
+		code = wire.Code_CODE_LIMIT
 	}
 	s.refuse(&wire.Refused{Request: request, Code: code}, "%v", err)
 }
 
 func (s *session) setNick(now time.Time, m *wire.SetNick) {
-	nick, err := s.hub.nicks.claim(now, m.GetNick(), s.who)
+	nick, key, err := s.hub.nicks.claim(now, m.GetNick(), s.who)
 	if err != nil {
 		s.refuseNick(m.GetRequest(), err)
 		return
 	}
 	old := s.nick
-	s.nick = nick
+	s.nick, s.key = nick, key
 	s.say(wire.Encode(&wire.Message_NickSet{NickSet: &wire.NickSet{Request: m.GetRequest(), Nick: nick}}))
 	if nick == old {
 		return
 	}
 	for _, in := range slices.Collect(maps.Values(s.rooms)) {
-		in.room.rename(in, nick)
+		in.room.rename(in)
+	}
+	for _, v := range s.talks {
+		v.nick, v.key = nick, key
 	}
 }
 
 // rename shows a change of nick as the old one leaving and the new one joining.
-func (r *room) rename(m *member, nick string) {
+func (r *room) rename(m *member) {
 	s := m.session
-	r.leave(m, "is now "+nick)
-	m.nick = nick
+	r.leave(m, "is now "+s.nick)
+	m.nick, m.key = s.nick, s.key
 	s.rooms[r.name] = m
 	r.hub.rooms[r.name] = r
 	r.enter(m)
@@ -132,9 +136,10 @@ func (s *session) join(now time.Time, m *wire.Join) {
 	in := s.rooms[r.name]
 	if in == nil || in.observe != m.GetObserve() {
 		if in != nil {
+			s.abandonTalks(now, r)
 			r.leave(in, wire.ByeLeft)
 		}
-		in = &member{session: s, room: r, nick: s.nick, observe: m.GetObserve(), since: now}
+		in = &member{session: s, room: r, nick: s.nick, key: s.key, observe: m.GetObserve(), since: now}
 		if s.rooms == nil {
 			s.rooms = make(map[string]*member)
 		}
@@ -142,7 +147,7 @@ func (s *session) join(now time.Time, m *wire.Join) {
 		r.hub.rooms[r.name] = r
 		r.enter(in)
 	}
-	in.hear = m.GetHear()
+	in.hear = m.GetHear() && !in.observe
 	s.joined(now, in, m)
 }
 
@@ -169,8 +174,9 @@ func (s *session) joined(now time.Time, in *member, m *wire.Join) {
 	answer := &wire.Joined{
 		Request: m.GetRequest(), Room: r.name, Newest: newest,
 		DelayMs: uint32(r.delay.Milliseconds()), LeadMs: uint32(r.lead.Milliseconds()),
-		Members: r.list(), AtUnixNs: now.UnixNano(),
+		AtUnixNs: now.UnixNano(),
 	}
+	answer.Members, answer.Count = r.list()
 	id := messages.ID()
 	answer.LogId = id[:]
 	in.cursor = newest
@@ -199,13 +205,18 @@ func (s *session) leave(now time.Time, m *wire.Leave) {
 		s.refuse(&wire.Refused{Request: m.GetRequest(), Code: wire.Code_CODE_NOT_MEMBER, Room: m.GetRoom()}, "not in that room")
 		return
 	}
+	s.abandonTalks(now, in.room)
+	in.room.leave(in, wire.ByeLeft)
+	s.say(wire.Encode(&wire.Message_Left{Left: &wire.Left{Request: m.GetRequest(), Room: m.GetRoom()}}))
+}
+
+// abandonTalks ends what the session says in a room that it leaves.
+func (s *session) abandonTalks(now time.Time, r *room) {
 	for _, v := range s.talks {
-		if v.room == in.room {
+		if v.room == r {
 			v.abandon(now)
 		}
 	}
-	in.room.leave(in, wire.ByeLeft)
-	s.say(wire.Encode(&wire.Message_Left{Left: &wire.Left{Request: m.GetRequest(), Room: m.GetRoom()}}))
 }
 
 func (s *session) listMembers(m *wire.Who) {
@@ -215,16 +226,16 @@ func (s *session) listMembers(m *wire.Who) {
 		return
 	}
 	if r := s.hub.rooms[m.GetRoom()]; r != nil {
-		answer.Members = r.list()
+		answer.Members, answer.Count = r.list()
 	}
 	s.say(wire.Encode(&wire.Message_Members{Members: answer}))
 }
 
 func (s *session) listRooms(m *wire.Rooms) {
-	answer := &wire.RoomList{Request: m.GetRequest()}
-	for _, r := range s.hub.rooms {
-		answer.Rooms = append(answer.Rooms, r.info())
+	names := slices.Sorted(maps.Keys(s.hub.rooms))
+	answer := &wire.RoomList{Request: m.GetRequest(), Count: uint32(len(names))}
+	for _, name := range names[:min(len(names), maxListedRooms)] {
+		answer.Rooms = append(answer.Rooms, s.hub.rooms[name].info())
 	}
-	slices.SortFunc(answer.Rooms, func(a, b *wire.RoomInfo) int { return strings.Compare(a.GetRoom(), b.GetRoom()) })
 	s.say(wire.Encode(&wire.Message_RoomList{RoomList: answer}))
 }

@@ -9,8 +9,13 @@ import (
 	"yodel/wire"
 )
 
-// maxRooms bounds the rooms that are there at once.
-const maxRooms = 10_000
+const (
+	// maxRooms bounds the rooms that are there at once.
+	maxRooms = 10_000
+	// maxListed and maxListedRooms are how many members and rooms one answer names, so that it is under 64 KiB.
+	maxListed      = 200
+	maxListedRooms = 400
+)
 
 // room is a set of members that hear and read each other.
 type room struct {
@@ -29,6 +34,7 @@ type member struct {
 	session *session
 	room    *room
 	nick    string // as announced
+	key     string // its comparison form
 	hear    bool
 	observe bool // reads without being announced
 	cursor  uint64
@@ -59,7 +65,7 @@ func (r *room) tidy() {
 
 // enter makes m a member; the others hear of it when it is the first session of its nick.
 func (r *room) enter(m *member) {
-	first := !m.observe && !r.has(m.nick)
+	first := !m.observe && !r.has(m.key)
 	r.members = append(r.members, m)
 	if !first {
 		return
@@ -77,7 +83,7 @@ func (r *room) leave(m *member, reason string) {
 	described := r.describe(m)
 	r.members = slices.Delete(r.members, i, i+1)
 	delete(m.session.rooms, r.name)
-	if !m.observe && !r.has(m.nick) {
+	if !m.observe && !r.has(m.key) {
 		r.hub.log.Info("left", "room", r.name, "nick", m.nick, "fingerprint", m.session.who, "reason", reason)
 		r.announce(m, &wire.PresenceEvent{Member: described, Reason: reason})
 	}
@@ -85,8 +91,8 @@ func (r *room) leave(m *member, reason string) {
 }
 
 // has tells whether a nick is present.
-func (r *room) has(nick string) bool {
-	return slices.ContainsFunc(r.members, func(m *member) bool { return !m.observe && m.nick == nick })
+func (r *room) has(key string) bool {
+	return slices.ContainsFunc(r.members, func(m *member) bool { return !m.observe && m.key == key })
 }
 
 // announce tells all members but one of an arrival or departure.
@@ -105,41 +111,55 @@ func (r *room) tell(but *member, encoded []byte) {
 	}
 }
 
-// list gives the members by nick.
-func (r *room) list() []*wire.Member {
-	var out []*wire.Member
+// list gives the members by nick, the first maxListed, and how many there are.
+func (r *room) list() (listed []*wire.Member, count uint32) {
 	seen := make(map[string]bool)
+	var first []*member
 	for _, m := range r.members {
-		if !m.observe && !seen[m.nick] {
-			seen[m.nick] = true
-			out = append(out, r.describe(m))
+		if !m.observe && !seen[m.key] {
+			seen[m.key] = true
+			first = append(first, m)
 		}
 	}
-	slices.SortFunc(out, func(a, b *wire.Member) int { return strings.Compare(a.GetNick(), b.GetNick()) })
-	return out
+	slices.SortFunc(first, func(a, b *member) int { return strings.Compare(a.nick, b.nick) })
+	for _, m := range first[:min(len(first), maxListed)] {
+		listed = append(listed, r.describe(m))
+	}
+	return listed, uint32(len(first))
+}
+
+// count is how many nicks are present.
+func (r *room) count() int {
+	seen := make(map[string]bool)
+	for _, m := range r.members {
+		if !m.observe {
+			seen[m.key] = true
+		}
+	}
+	return len(seen)
 }
 
 func (r *room) describe(m *member) *wire.Member {
 	return &wire.Member{
 		Nick: m.nick, Fingerprint: m.session.who[:], Address: r.hub.shown(m.session.addr),
-		Talking: r.talking(m.nick), SinceUnixNs: m.since.UnixNano(),
+		Talking: r.talking(m.key), SinceUnixNs: m.since.UnixNano(),
 	}
 }
 
-func (r *room) talking(nick string) bool {
-	return slices.ContainsFunc(r.voices, func(v *voice) bool { return v.nick == nick && v.talking() })
+func (r *room) talking(key string) bool {
+	return slices.ContainsFunc(r.voices, func(v *voice) bool { return v.key == key && v.talking() })
 }
 
 func (r *room) info() *wire.RoomInfo {
 	talkers := make(map[string]bool)
 	for _, v := range r.voices {
 		if v.talking() {
-			talkers[v.nick] = true
+			talkers[v.key] = true
 		}
 	}
 	return &wire.RoomInfo{
 		Room: r.name, DelayMs: uint32(r.delay.Milliseconds()), LeadMs: uint32(r.lead.Milliseconds()),
-		Members: uint32(len(r.list())), Talkers: uint32(len(talkers)), Newest: r.hub.messages.Newest(r.name),
+		Members: uint32(r.count()), Talkers: uint32(len(talkers)), Newest: r.hub.messages.Newest(r.name),
 	}
 }
 

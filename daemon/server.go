@@ -61,6 +61,7 @@ func Run(ctx context.Context, cfg Config, ready func(netip.AddrPort)) error {
 	s.loop(ctx)
 	_ = conn.Close() // ends the reader
 	reader.Wait()
+	s.finish()
 	return nil
 }
 
@@ -99,12 +100,39 @@ func (s *server) read() {
 			if errors.Is(err, net.ErrClosed) {
 				return
 			}
+			if !s.pause() {
+				return
+			}
 			continue // an ICMP error of one peer is no reason to stop
 		}
 		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
 		select {
 		case s.in <- arrival{from: from, n: n, buf: buf}:
 		case <-s.done:
+			return
+		}
+	}
+}
+
+// pause keeps an error that lasts from turning the reader round and round; false when the loop has ended.
+func (s *server) pause() bool {
+	select {
+	case <-time.After(time.Millisecond):
+		return true
+	case <-s.done:
+		return false
+	}
+}
+
+// finish waits for the handshakes that stop has cancelled, and frees what they leave.
+func (s *server) finish() {
+	s.hub.handshakes.Wait()
+	for {
+		select {
+		case f := <-s.posts:
+			f(time.Now())
+		default:
+			s.hub.cancelHandshakes()
 			return
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/pion/rtp"
@@ -18,8 +19,21 @@ import (
 // helloFor is how long a session may go without Hello.
 const helloFor = 10 * time.Second
 
-// highWater is how many bytes of a session's stream may wait for acknowledgement before replay pauses.
-const highWater = 128 << 10
+const (
+	// highWater is how many bytes of a session's stream may wait for acknowledgement before replay and requests pause.
+	highWater = 128 << 10
+	// maxQueued is how many may wait in all; a session that is so far behind with what it must be told is ended.
+	maxQueued = 4 << 20
+	// maxReason is the longest text of a refusal, in bytes.
+	maxReason = 300
+)
+
+// When the keys of a session are used up (RFC 3711, 9.2 and 8.2 leave room for far more). The peer makes a new session.
+const (
+	keysFor     = 24 * time.Hour
+	keysPackets = 1 << 30
+	keysSSRCs   = 4096
+)
 
 // session is one secured connection of a peer.
 type session struct {
@@ -35,6 +49,7 @@ type session struct {
 	numbers wire.Unwrapper // of the stream's packets as they are sent
 
 	nick    string // empty: none yet
+	key     string // its comparison form
 	greeted bool
 	rooms   map[string]*member
 	talks   map[uint32]*voice
@@ -158,7 +173,13 @@ func (s *session) packet(now time.Time, plain []byte) {
 		s.hub.drops.count(dropMalformed)
 		return
 	}
-	for !s.gone {
+	s.requests(now)
+}
+
+// requests takes the messages that have come, as long as the answers find room: a peer that asks and does not
+// acknowledge is not asked what else it wants. What waits in the stream is bounded there.
+func (s *session) requests(now time.Time) {
+	for !s.gone && s.stream.Queued() < highWater {
 		b, ok := s.stream.Receive()
 		if !ok {
 			return
@@ -173,8 +194,7 @@ func (s *session) say(encoded []byte) {
 		return
 	}
 	if err := s.stream.Send(encoded); err != nil {
-		s.hub.log.Debug("message not queued", "nick", s.nick, "error", err)
-		return
+		s.hub.log.Error("message not queued", "nick", s.nick, "error", err)
 	}
 	s.mark()
 }
@@ -194,7 +214,7 @@ func (s *session) wake(now time.Time) {
 		s.release()
 	}
 	if !s.greeted && !now.Before(s.began.Add(helloFor)) {
-		s.remove(now, "said no hello")
+		s.end(now, "said no hello")
 		return
 	}
 	if !now.Before(s.nextReport) {
@@ -208,13 +228,16 @@ func (s *session) flush(now time.Time) {
 	if s.gone {
 		return
 	}
-	if err := s.stream.Err(); err != nil {
-		s.bye(wire.ByeTimeout)
-		s.remove(now, wire.ByeTimeout)
+	if why := s.over(now); why != "" {
+		s.end(now, why)
 		return
 	}
-	if s.behind {
+	s.requests(now)
+	if s.behind && !s.gone {
 		s.catchUp()
+	}
+	if s.gone {
+		return
 	}
 	for {
 		plain, kind := s.stream.AppendDatagram(now, s.hub.built[:0])
@@ -231,6 +254,25 @@ func (s *session) flush(now time.Time) {
 		break
 	}
 	s.hub.timers.set(&s.timer, s.deadline())
+}
+
+// over says why the session is to end; empty when it is not.
+func (s *session) over(now time.Time) string {
+	switch {
+	case s.stream.Err() != nil:
+		return wire.ByeTimeout
+	case s.stream.Queued() > maxQueued:
+		return wire.ByeSlow
+	case s.tx.Packets() > keysPackets, s.tx.SSRCs() > keysSSRCs, s.rx.SSRCs() > keysSSRCs, now.Sub(s.began) > keysFor:
+		return wire.ByeKeys
+	}
+	return ""
+}
+
+// end tells the peer why, and removes the session.
+func (s *session) end(now time.Time, reason string) {
+	s.bye(reason)
+	s.remove(now, reason)
 }
 
 func (s *session) deadline() time.Time {
@@ -281,6 +323,7 @@ func (s *session) remove(now time.Time, reason string) {
 		return
 	}
 	s.gone = true
+	s.hub.nicks.touch(now, s.key)
 	s.hub.timers.set(&s.timer, time.Time{})
 	s.release()
 	for _, v := range s.talks {
@@ -298,5 +341,11 @@ func (s *session) remove(now time.Time, reason string) {
 // refuse answers a request that is not done.
 func (s *session) refuse(r *wire.Refused, format string, args ...any) {
 	r.Reason = fmt.Sprintf(format, args...)
+	if len(r.Reason) > maxReason {
+		r.Reason = strings.ToValidUTF8(r.Reason[:maxReason], "") + " …"
+	}
+	if wire.CheckRoom(r.Room) != nil {
+		r.Room = ""
+	}
 	s.say(wire.Encode(&wire.Message_Refused{Refused: r}))
 }

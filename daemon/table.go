@@ -113,11 +113,11 @@ func (h *hub) begin(p *place, from netip.AddrPort, random [32]byte, first []byte
 	p.pending = hs
 	_ = hs.conn.Feed(first)
 	cfg := secure.Config{Identity: h.cfg.Identity, Verify: h.admit}
-	go func() {
+	h.handshakes.Go(func() {
 		defer cancel()
 		secrets, err := secure.Handshake(ctx, hs.conn, cfg)
 		h.post(func(now time.Time) { h.finished(now, hs, secrets, err) })
-	}()
+	})
 }
 
 // admit decides whether an identity may come in. Access is open: the check is that there is an identity, which

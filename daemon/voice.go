@@ -8,15 +8,24 @@ import (
 
 	"yodel/wire"
 	"yodel/wire/repair"
+	"yodel/wire/secure"
 )
 
 const (
-	// maxTalks bounds the streams of one session that are granted and not yet played out.
+	// maxTalks bounds the open streams of one session.
 	maxTalks = 8
+	// maxVoices bounds the streams of one room that are open or not yet played out.
+	maxVoices = 1024
+	// maxDraining bounds those of one identity in a room: a minute of short talkspurts.
+	maxDraining = 128
+	// maxFirstSeq bounds the sequence number of a talkspurt's first packet: so early a wrap cannot be mistaken.
+	maxFirstSeq = 1 << 15
 	// maxRoomBytes bounds what waits in the delay lines of one room: a minute of twenty lossless voices.
 	maxRoomBytes = 128 << 20
 	// maxHeader bounds an RTP header with its extensions.
 	maxHeader = 256
+	// maxPlain bounds a packet so that it fits into a datagram under any protection.
+	maxPlain = wire.MaxDatagram - secure.OverheadRTP
 )
 
 // voice is one talkspurt of one talker: one SSRC, from the grant until the last packet is played out.
@@ -24,6 +33,7 @@ type voice struct {
 	room    *room
 	talker  *session // nil: gone, and what is there is still played
 	nick    string
+	key     string // comparison form of nick
 	who     [32]byte
 	ssrc    uint32
 	payload uint8
@@ -32,8 +42,8 @@ type voice struct {
 
 	began, over bool
 	reported    bool
-	first       uint32 // RTP timestamps of the first and the latest packet
-	latest      uint32
+	latest      uint32 // RTP timestamp of the newest packet
+	span        int64  // ticks from the first to the newest
 	frame       uint32 // ticks of one packet, as seen
 }
 
@@ -55,14 +65,14 @@ func (s *session) talk(now time.Time, m *wire.Talk) {
 		s.refuse(refused, "payload type %d is not relayed", m.GetPayloadType())
 		return
 	}
-	if len(s.talks) >= maxTalks {
+	if len(s.talks) >= maxTalks || in.room.full(s.who) {
 		refused.Code = wire.Code_CODE_LIMIT
-		s.refuse(refused, "%d streams of this session are still open", maxTalks)
+		s.refuse(refused, "too many voices at once: %d of a session may talk, %d of one key and %d in all be heard", maxTalks, maxDraining, maxVoices)
 		return
 	}
 	h := s.hub
 	v := &voice{
-		room: in.room, talker: s, nick: s.nick, who: s.who, ssrc: h.newSSRC(), payload: uint8(m.GetPayloadType()),
+		room: in.room, talker: s, nick: s.nick, key: s.key, who: s.who, ssrc: h.newSSRC(), payload: uint8(m.GetPayloadType()),
 		line: line{clock: clock, delay: in.room.delay, lead: in.room.lead, bufs: &h.bufs},
 	}
 	v.timer.run = v.tick
@@ -73,22 +83,34 @@ func (s *session) talk(now time.Time, m *wire.Talk) {
 	h.voices[v.ssrc] = v
 	in.room.voices = append(in.room.voices, v)
 	s.rx.Allow(v.ssrc)
-	h.nicks.touch(now, s.nick)
+	h.nicks.touch(now, s.key)
 	s.say(wire.Encode(&wire.Message_TalkGranted{TalkGranted: &wire.TalkGranted{
 		Request: m.GetRequest(), Room: in.room.name, Ssrc: v.ssrc,
 	}}))
 }
 
+// full tells whether no more voices of an identity fit into the room.
+func (r *room) full(who [32]byte) bool {
+	own := 0
+	for _, v := range r.voices {
+		if v.who == who {
+			own++
+		}
+	}
+	return len(r.voices) >= maxVoices || own >= maxDraining
+}
+
 // talkStart begins the talkspurt for all who are in the room.
 func (s *session) talkStart(now time.Time, m *wire.TalkStart) {
 	v := s.talks[m.GetSsrc()]
-	if v == nil || v.began {
-		s.refuse(&wire.Refused{Code: wire.Code_CODE_PROTOCOL, Room: m.GetRoom()}, "a talk start without a grant")
+	if v == nil || v.began || m.GetFirstSeq() >= maxFirstSeq {
+		s.refuse(&wire.Refused{Code: wire.Code_CODE_PROTOCOL, Room: m.GetRoom()},
+			"a talk start without a grant, or with a first sequence number of %d or more", maxFirstSeq)
 		return
 	}
 	v.began = true
 	v.line.start(now, uint16(m.GetFirstSeq()))
-	v.first, v.latest = m.GetFirstTimestamp(), m.GetFirstTimestamp()
+	v.latest = m.GetFirstTimestamp()
 	s.hub.log.Info("talks", "room", v.room.name, "nick", v.nick, "fingerprint", s.who)
 	start := v.startMessage()
 	start.FirstSeq, start.FirstTimestamp = m.GetFirstSeq(), m.GetFirstTimestamp()
@@ -173,7 +195,7 @@ func (v *voice) duration() time.Duration {
 	if v.line.got == 0 {
 		return 0
 	}
-	return ticks(int64(int32(v.latest-v.first))+int64(v.frame), v.line.clock)
+	return ticks(v.span+int64(v.frame), v.line.clock)
 }
 
 // talking tells whether the talker is talking now.
@@ -182,7 +204,7 @@ func (v *voice) talking() bool { return v.began && !v.over }
 // audio takes an authentic audio packet of the session.
 func (s *session) audio(now time.Time, header *rtp.Header, plain []byte) {
 	v := s.talks[header.SSRC]
-	if v == nil || header.PayloadType != v.payload || len(plain) == 0 || header.MarshalSize() > maxHeader {
+	if v == nil || header.PayloadType != v.payload || header.MarshalSize() > maxHeader || len(plain) > maxPlain {
 		s.hub.drops.count(dropMalformed)
 		return
 	}
@@ -209,8 +231,8 @@ func (s *session) audio(now time.Time, header *rtp.Header, plain []byte) {
 // note follows the timestamps for the duration.
 func (v *voice) note(timestamp uint32) {
 	step := int32(timestamp - v.latest)
-	if v.line.got == 1 && !v.began {
-		v.first, v.latest = timestamp, timestamp
+	if v.line.got == 1 {
+		v.latest = timestamp
 		return
 	}
 	if step <= 0 {
@@ -220,6 +242,7 @@ func (v *voice) note(timestamp uint32) {
 		v.frame = uint32(step)
 	}
 	v.latest = timestamp
+	v.span += int64(step)
 }
 
 // tick sends what is due, asks for what is missing, and ends the voice when all is done.

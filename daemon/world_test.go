@@ -53,6 +53,7 @@ func newWorld(t *testing.T, cfg Config) *world {
 	w.stop = func() {
 		cancel()
 		<-w.server.done
+		w.server.finish()
 		for _, c := range w.clients {
 			c.stop()
 		}

@@ -11,6 +11,8 @@ const (
 	ByeLeft     = "left"
 	ByeStopping = "the daemon is stopping"
 	ByeTimeout  = "timed out"
+	ByeSlow     = "too far behind"
+	ByeKeys     = "the keys are used up"
 	ByeReplaced = "replaced by a new session"
 )
 
@@ -46,11 +48,44 @@ func appendRTCP(dst []byte, p rtcp.Packet) ([]byte, error) {
 	return append(dst, b...), nil
 }
 
-// ParseRTCP splits a compound packet. It allows the reduced-size packets of RFC 5506.
+// ParseRTCP splits a compound packet and reads the packets that this protocol uses: receiver reports, BYE, generic NACK
+// and RFC 8888 reports. Others are skipped unread, because some kinds unfold from few bytes into much work. Reduced-size packets (RFC 5506) are
+// allowed.
 func ParseRTCP(b []byte) ([]rtcp.Packet, error) {
-	p, err := rtcp.Unmarshal(b)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %d bytes: %w", ErrFeedback, len(b), err)
+	var packets []rtcp.Packet
+	for len(b) > 0 {
+		if len(b) < rtcpHeader {
+			return nil, fmt.Errorf("%w: %d bytes where a header should be", ErrFeedback, len(b))
+		}
+		size := rtcpHeader * (1 + int(b[2])<<8 + int(b[3])) // RFC 3550, 6.4.1: in words, less one
+		if b[0]>>6 != 2 || size > len(b) {
+			return nil, fmt.Errorf("%w: version %d, %d bytes of %d", ErrFeedback, b[0]>>6, size, len(b))
+		}
+		if p := newRTCP(b[1], b[0]&0x1f); p != nil {
+			if err := p.Unmarshal(b[:size]); err != nil {
+				return nil, fmt.Errorf("%w: %d bytes: %w", ErrFeedback, size, err)
+			}
+			packets = append(packets, p)
+		}
+		b = b[size:]
 	}
-	return p, nil
+	return packets, nil
+}
+
+// rtcpHeader is the size of an RTCP header, and of the words in which its length counts (RFC 3550, 6.4.1).
+const rtcpHeader = 4
+
+// newRTCP gives an empty packet of a kind that is used, else nil. format is the count or the feedback message type.
+func newRTCP(kind, format uint8) rtcp.Packet {
+	switch {
+	case kind == uint8(rtcp.TypeReceiverReport):
+		return new(rtcp.ReceiverReport)
+	case kind == uint8(rtcp.TypeGoodbye):
+		return new(rtcp.Goodbye)
+	case kind == uint8(rtcp.TypeTransportSpecificFeedback) && format == rtcp.FormatTLN:
+		return new(rtcp.TransportLayerNack)
+	case kind == uint8(rtcp.TypeTransportSpecificFeedback) && format == rtcp.FormatCCFB:
+		return new(rtcp.CCFeedbackReport)
+	}
+	return nil
 }

@@ -1135,9 +1135,10 @@ type Joined struct {
 	Truncated     bool                   `protobuf:"varint,6,opt,name=truncated,proto3" json:"truncated,omitempty"`                  // what was asked for is not all there any more
 	DelayMs       uint32                 `protobuf:"varint,7,opt,name=delay_ms,json=delayMs,proto3" json:"delay_ms,omitempty"`       // echo delay
 	LeadMs        uint32                 `protobuf:"varint,8,opt,name=lead_ms,json=leadMs,proto3" json:"lead_ms,omitempty"`          // how early audio is sent
-	Members       []*Member              `protobuf:"bytes,9,rep,name=members,proto3" json:"members,omitempty"`                       // by nick
+	Members       []*Member              `protobuf:"bytes,9,rep,name=members,proto3" json:"members,omitempty"`                       // by nick, the first 200
 	AtUnixNs      int64                  `protobuf:"varint,10,opt,name=at_unix_ns,json=atUnixNs,proto3" json:"at_unix_ns,omitempty"` // the daemon's clock
 	Talking       []*TalkStart           `protobuf:"bytes,11,rep,name=talking,proto3" json:"talking,omitempty"`                      // streams that are still to be heard
+	Count         uint32                 `protobuf:"varint,12,opt,name=count,proto3" json:"count,omitempty"`                         // of all members, when not all are listed
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1247,6 +1248,13 @@ func (x *Joined) GetTalking() []*TalkStart {
 		return x.Talking
 	}
 	return nil
+}
+
+func (x *Joined) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
 }
 
 type Leave struct {
@@ -2339,7 +2347,8 @@ type Members struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Request       uint64                 `protobuf:"varint,1,opt,name=request,proto3" json:"request,omitempty"`
 	Room          string                 `protobuf:"bytes,2,opt,name=room,proto3" json:"room,omitempty"`
-	Members       []*Member              `protobuf:"bytes,3,rep,name=members,proto3" json:"members,omitempty"`
+	Members       []*Member              `protobuf:"bytes,3,rep,name=members,proto3" json:"members,omitempty"` // by nick, the first 200
+	Count         uint32                 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`    // of all
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2395,6 +2404,13 @@ func (x *Members) GetMembers() []*Member {
 	return nil
 }
 
+func (x *Members) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 type Rooms struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Request       uint64                 `protobuf:"varint,1,opt,name=request,proto3" json:"request,omitempty"`
@@ -2442,7 +2458,8 @@ func (x *Rooms) GetRequest() uint64 {
 type RoomList struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Request       uint64                 `protobuf:"varint,1,opt,name=request,proto3" json:"request,omitempty"`
-	Rooms         []*RoomInfo            `protobuf:"bytes,2,rep,name=rooms,proto3" json:"rooms,omitempty"`
+	Rooms         []*RoomInfo            `protobuf:"bytes,2,rep,name=rooms,proto3" json:"rooms,omitempty"`  // by name, the first 400
+	Count         uint32                 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"` // of all
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2489,6 +2506,13 @@ func (x *RoomList) GetRooms() []*RoomInfo {
 		return x.Rooms
 	}
 	return nil
+}
+
+func (x *RoomList) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
 }
 
 // RoomInfo describes a room; sent alone when its delay changes.
@@ -2656,7 +2680,7 @@ const file_wire_yodel_proto_rawDesc = "" +
 	"\x05after\x18\x06 \x01(\v2\f.yodel.AfterH\x00R\x05after\x12\x12\n" +
 	"\x04hear\x18\a \x01(\bR\x04hear\x12\x18\n" +
 	"\aobserve\x18\b \x01(\bR\aobserveB\x06\n" +
-	"\x04from\"\xc2\x02\n" +
+	"\x04from\"\xd8\x02\n" +
 	"\x06Joined\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\x04R\arequest\x12\x12\n" +
 	"\x04room\x18\x02 \x01(\tR\x04room\x12\x15\n" +
@@ -2670,7 +2694,8 @@ const file_wire_yodel_proto_rawDesc = "" +
 	"\n" +
 	"at_unix_ns\x18\n" +
 	" \x01(\x03R\batUnixNs\x12*\n" +
-	"\atalking\x18\v \x03(\v2\x10.yodel.TalkStartR\atalking\"5\n" +
+	"\atalking\x18\v \x03(\v2\x10.yodel.TalkStartR\atalking\x12\x14\n" +
+	"\x05count\x18\f \x01(\rR\x05count\"5\n" +
 	"\x05Leave\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\x04R\arequest\x12\x12\n" +
 	"\x04room\x18\x02 \x01(\tR\x04room\"4\n" +
@@ -2749,16 +2774,18 @@ const file_wire_yodel_proto_rawDesc = "" +
 	"\arequest\x18\x01 \x01(\x04R\arequest\"3\n" +
 	"\x03Who\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\x04R\arequest\x12\x12\n" +
-	"\x04room\x18\x02 \x01(\tR\x04room\"`\n" +
+	"\x04room\x18\x02 \x01(\tR\x04room\"v\n" +
 	"\aMembers\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\x04R\arequest\x12\x12\n" +
 	"\x04room\x18\x02 \x01(\tR\x04room\x12'\n" +
-	"\amembers\x18\x03 \x03(\v2\r.yodel.MemberR\amembers\"!\n" +
+	"\amembers\x18\x03 \x03(\v2\r.yodel.MemberR\amembers\x12\x14\n" +
+	"\x05count\x18\x04 \x01(\rR\x05count\"!\n" +
 	"\x05Rooms\x12\x18\n" +
-	"\arequest\x18\x01 \x01(\x04R\arequest\"K\n" +
+	"\arequest\x18\x01 \x01(\x04R\arequest\"a\n" +
 	"\bRoomList\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\x04R\arequest\x12%\n" +
-	"\x05rooms\x18\x02 \x03(\v2\x0f.yodel.RoomInfoR\x05rooms\"\x9e\x01\n" +
+	"\x05rooms\x18\x02 \x03(\v2\x0f.yodel.RoomInfoR\x05rooms\x12\x14\n" +
+	"\x05count\x18\x03 \x01(\rR\x05count\"\x9e\x01\n" +
 	"\bRoomInfo\x12\x12\n" +
 	"\x04room\x18\x01 \x01(\tR\x04room\x12\x19\n" +
 	"\bdelay_ms\x18\x02 \x01(\rR\adelayMs\x12\x17\n" +

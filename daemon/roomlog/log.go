@@ -12,11 +12,15 @@ import (
 type Limits struct {
 	Entries int // messages of one room; default 10,000
 	Bytes   int // bodies of one room; default 16 MiB
+	Total   int // bodies of all rooms; default 256 MiB
 }
 
 const (
 	defaultEntries = 10_000
 	defaultBytes   = 16 << 20
+	defaultTotal   = 256 << 20
+	// slack is how many places of dropped entries are not worth a clearing.
+	slack = 1024
 )
 
 // Entry is one message of a room. Its Body belongs to the log and is not to be changed.
@@ -44,7 +48,16 @@ type Log struct {
 	id     [16]byte
 	limits Limits
 	last   uint64
+	bytes  int // of all rooms
+	count  int // entries of all rooms
 	rooms  map[string]*room
+	oldest []place // of all entries, in order; those that a room has dropped by itself are skipped
+}
+
+// place is where an entry is.
+type place struct {
+	room *room
+	pos  uint64
 }
 
 type room struct {
@@ -67,6 +80,9 @@ func New(limits Limits) *Log {
 	}
 	if limits.Bytes == 0 {
 		limits.Bytes = defaultBytes
+	}
+	if limits.Total == 0 {
+		limits.Total = defaultTotal
 	}
 	l := &Log{limits: limits, rooms: make(map[string]*room)}
 	_, _ = rand.Read(l.id[:]) // never fails
@@ -95,7 +111,10 @@ func (l *Log) Append(e Entry, done func(Result)) {
 	r.keys[k] = e.Pos
 	r.entries = append(r.entries, e)
 	r.bytes += len(e.Body)
-	r.trim(l.limits)
+	l.bytes += len(e.Body)
+	l.count++
+	l.oldest = append(l.oldest, place{r, e.Pos})
+	l.trim(r)
 	done(Result{Entry: e})
 }
 
@@ -107,20 +126,36 @@ func (r *room) repeated(pos uint64, e Entry) Result {
 	return Result{Entry: first, Duplicate: true}
 }
 
-// trim drops the oldest entries over the limits. The newest one always stays.
-func (r *room) trim(limits Limits) {
-	n := 0
-	for len(r.entries)-n > 1 && (len(r.entries)-n > limits.Entries || r.bytes > limits.Bytes) {
-		e := &r.entries[n]
-		r.bytes -= len(e.Body)
-		delete(r.keys, key{e.Sender, e.ID})
-		*e = Entry{}
-		n++
+// trim drops the oldest entries of the room over its limits, and then the oldest of all over theirs. The newest
+// entry always stays.
+func (l *Log) trim(r *room) {
+	for len(r.entries) > 1 && (len(r.entries) > l.limits.Entries || r.bytes > l.limits.Bytes) {
+		l.drop(r)
 	}
-	if n > 0 {
-		r.entries = r.entries[n:] // append moves to a new array when this one is full
-		r.dropped = true
+	for len(l.oldest) > 1 && (l.bytes > l.limits.Total || l.oldest[0].gone()) {
+		if first := l.oldest[0]; !first.gone() {
+			l.drop(first.room)
+		}
+		l.oldest = l.oldest[1:] // append moves to a new array when this one is full
 	}
+	if len(l.oldest) > 2*l.count+slack {
+		l.oldest = slices.DeleteFunc(l.oldest, place.gone)
+	}
+}
+
+// gone tells whether the entry has been dropped.
+func (p place) gone() bool { return len(p.room.entries) == 0 || p.room.entries[0].Pos > p.pos }
+
+// drop drops the oldest entry of a room.
+func (l *Log) drop(r *room) {
+	e := &r.entries[0]
+	r.bytes -= len(e.Body)
+	l.bytes -= len(e.Body)
+	l.count--
+	delete(r.keys, key{e.Sender, e.ID})
+	*e = Entry{}
+	r.entries = r.entries[1:]
+	r.dropped = true
 }
 
 // after gives the index of the first entry whose position is over pos.
@@ -188,7 +223,11 @@ func (l *Log) After(name string, logID []byte, pos uint64) Cursor {
 		return r.cursor(0, true)
 	}
 	from := r.after(pos)
-	return r.cursor(from, from == 0 && r.dropped && r.entries[0].Prev > pos)
+	before := r.newest // the position before the oldest that is kept
+	if len(r.entries) > 0 {
+		before = r.entries[0].Prev
+	}
+	return r.cursor(from, pos < before)
 }
 
 func (r *room) cursor(from int, truncated bool) Cursor {

@@ -121,3 +121,40 @@ func TestWhatIsOldGoes(t *testing.T) {
 	}
 	add(l, "a", 1, "1")
 }
+
+func TestAllRoomsTogetherAreBounded(t *testing.T) {
+	l := New(Limits{Total: 100})
+	id := l.ID()
+	for i := range uint64(30) {
+		add(l, "room"+strconv.FormatUint(i, 10), 1, "0123456789")
+	}
+	kept := 0
+	for i := range uint64(30) {
+		name := "room" + strconv.FormatUint(i, 10)
+		n := len(l.Read(name, 0, nil, 10))
+		kept += n
+		if want := min(1, int(i)/20); n != want {
+			t.Errorf("room %d: %d entries, want %d", i, n, want)
+		}
+		if c := l.After(name, id[:], 0); c.Truncated != (n == 0) {
+			t.Errorf("room %d: %+v", i, c)
+		}
+	}
+	if kept*10 != l.bytes || l.bytes > 100 || len(l.oldest) > 11 {
+		t.Errorf("%d entries are kept, %d bytes, %d places", kept, l.bytes, len(l.oldest))
+	}
+	for i := range uint64(1000) { // one busy room
+		add(l, "busy", i, "x")
+	}
+	quiet := New(Limits{Entries: 2})
+	add(quiet, "quiet", 1, "x")
+	for i := range uint64(100_000) {
+		add(quiet, "busy", i, "x")
+	}
+	if n := len(quiet.oldest); n > 3*slack {
+		t.Errorf("%d places are kept of 3 entries", n)
+	}
+	if len(l.Read("busy", 0, nil, 1000)) != 100 || l.bytes != 100 {
+		t.Errorf("%d bytes, %d entries of the busy room", l.bytes, len(l.Read("busy", 0, nil, 1000)))
+	}
+}
