@@ -27,14 +27,15 @@
 //	goroutine   started by      owns                          stopped by
 //	loop        Run (is Run's)  the hub and all in it         ctx
 //	read        Run             nothing; fills pooled buffers the socket's being closed, after the loop
-//	handshake   hub.begin       its MemConn and DTLS state    its end, its time limit (15 s), or the loop's end
+//	handshake   hub.begin       its MemConn and DTLS state    its end, its time limit (15 s), or stop
 //
-// There is no lock. Goroutines other than the loop hand it functions to run (hub.post); after the loop's end
-// these are dropped. Only the socket's write is shared: handshakes send by themselves.
+// There is no lock. Goroutines other than the loop hand it functions to run (hub.post); what is left of these after the
+// loop's end is run by Run, so that nothing of a handshake stays. Shared are the socket's write, for handshakes send by
+// themselves, and the pool of the reader's buffers.
 //
 // # An end
 //
-// When ctx ends the loop takes what has already arrived, sends what is queued, tells every peer three times within 100 ms that the
+// When ctx ends the loop takes up to 64 of the datagrams that have already arrived, sends what is queued, tells every peer three times within 100 ms that the
 // daemon is stopping (RTCP BYE), cancels the handshakes, and returns. Delay lines are dropped.
 //
 // # Limits

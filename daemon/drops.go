@@ -29,9 +29,22 @@ const (
 )
 
 var dropNames = [dropKinds]string{
-	"unknown kind", "unknown address", "address not validated", "too many handshakes", "not for the handshake", "not authentic", "malformed",
-	"foreign SSRC", "duplicate", "late", "sequence jump", "echo full", "resend refused", "transient to slow peer",
-	"not sealed", "not sent",
+	dropUnknownKind:    "unknown kind",
+	dropUnknownAddress: "unknown address",
+	dropNotValidated:   "address not validated",
+	dropHandshakes:     "too many handshakes",
+	dropHandshake:      "not for the handshake",
+	dropUnauthentic:    "not authentic",
+	dropMalformed:      "malformed",
+	dropForeignSSRC:    "foreign SSRC",
+	dropDuplicate:      "duplicate",
+	dropLate:           "late",
+	dropJump:           "sequence jump",
+	dropEchoFull:       "echo full",
+	dropResend:         "resend refused",
+	dropTransient:      "transient to slow peer",
+	dropSeal:           "not sealed",
+	dropSend:           "not sent",
 }
 
 // drops counts by reason. It belongs to the loop.

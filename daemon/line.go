@@ -6,6 +6,7 @@ import (
 
 	"yodel/wire"
 	"yodel/wire/repair"
+	"yodel/wire/secure"
 )
 
 const (
@@ -20,8 +21,8 @@ const (
 	longFrame = 20 * time.Millisecond
 	// slotSize is what a slot takes without its packet.
 	slotSize = int(unsafe.Sizeof(slot{}))
-	// maxJump is the most that a talker's sequence number may move at once.
-	maxJump = 1 << 14
+	// maxJump is the most that a talker's sequence number may move at once: no receiver could follow it under one SSRC.
+	maxJump = secure.MaxJump
 )
 
 // verdict is what a line makes of a packet.
@@ -68,7 +69,7 @@ type line struct {
 	started bool
 	ended   bool
 	last    uint64 // of the talkspurt, when ended
-	got     uint64 // packets accepted since the talkspurt began
+	got     uint64 // packets accepted
 }
 
 // start begins a talkspurt with the packet first.
@@ -77,14 +78,7 @@ func (l *line) start(now time.Time, first uint16) {
 	if !ok {
 		return
 	}
-	if !l.started || l.ended {
-		l.asks.Start(now, seq)
-		l.anchor = anchor{clock: l.clock}
-		l.got = 0
-	} else {
-		l.asks.Start(now, seq)
-	}
-	l.ended = false
+	l.asks.Start(now, seq)
 	l.begin(seq)
 }
 
@@ -268,7 +262,7 @@ func (l *line) drained() bool {
 	return l.complete() && l.base >= l.top
 }
 
-// lost is how many packets of the talkspurts so far will never come.
+// lost is how many packets of the talkspurt will never come.
 func (l *line) lost() uint64 { return l.asks.Lost() }
 
 // deadline is when pop or missing has something to do; zero for never.

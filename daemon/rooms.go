@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"yodel/wire"
+	"yodel/wire/repair"
 )
 
 const (
@@ -39,7 +40,7 @@ type member struct {
 	observe bool // reads without being announced
 	cursor  uint64
 	since   time.Time
-	resends map[uint32]*resends // by SSRC, of voices that were resent to it
+	resends map[uint32]*repair.Resender // by SSRC, of the voices that it hears
 }
 
 func newRoom(h *hub, name string, delay time.Duration, fixed bool) *room {

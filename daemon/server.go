@@ -187,7 +187,7 @@ func (s *server) more() time.Time {
 	return now
 }
 
-// stop takes what has already come, sends what is queued, and tells all peers three times within 100 ms.
+// stop takes some of what has already come, sends what is queued, and tells all peers three times within 100 ms.
 func (s *server) stop() {
 	now := s.more()
 	s.hub.flush(now)

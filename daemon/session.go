@@ -41,7 +41,7 @@ type session struct {
 	id      [16]byte
 	addr    netip.AddrPort
 	who     secure.Fingerprint
-	linger  *handshake // answers repeated flights until the peer's first authentic packet
+	linger  *handshake // answers repeated flights until the peer's first authentic packet, or the end of its time
 	secrets *secure.Secrets
 	tx      *secure.Tx
 	rx      *secure.Rx
@@ -210,11 +210,11 @@ func (s *session) mark() {
 // wake is the session's timer.
 func (s *session) wake(now time.Time) {
 	s.stream.Advance(now)
-	if s.secrets != nil && !now.Before(s.began.Add(lingerFor)) {
+	if s.secrets != nil && !now.Before(s.began.Add(secure.HandshakeTimeout)) {
 		s.release()
 	}
 	if !s.greeted && !now.Before(s.began.Add(helloFor)) {
-		s.end(now, "said no hello")
+		s.end(now, wire.ByeNoHello)
 		return
 	}
 	if !now.Before(s.nextReport) {
@@ -281,7 +281,7 @@ func (s *session) deadline() time.Time {
 		d = earliest(d, s.began.Add(helloFor))
 	}
 	if s.secrets != nil {
-		d = earliest(d, s.began.Add(lingerFor))
+		d = earliest(d, s.began.Add(secure.HandshakeTimeout))
 	}
 	return d
 }

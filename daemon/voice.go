@@ -18,8 +18,6 @@ const (
 	maxVoices = 1024
 	// maxDraining bounds those of one identity in a room: a minute of short talkspurts.
 	maxDraining = 128
-	// maxFirstSeq bounds the sequence number of a talkspurt's first packet: so early a wrap cannot be mistaken.
-	maxFirstSeq = 1 << 15
 	// maxRoomBytes bounds what waits in the delay lines of one room: a minute of twenty lossless voices.
 	maxRoomBytes = 128 << 20
 	// maxHeader bounds an RTP header with its extensions.
@@ -46,9 +44,6 @@ type voice struct {
 	span        int64  // ticks from the first to the newest
 	frame       uint32 // ticks of one packet, as seen
 }
-
-// resends limits what one member gets again of one voice.
-type resends = repair.Resender
 
 // talk grants an SSRC.
 func (s *session) talk(now time.Time, m *wire.Talk) {
@@ -103,9 +98,9 @@ func (r *room) full(who [32]byte) bool {
 // talkStart begins the talkspurt for all who are in the room.
 func (s *session) talkStart(now time.Time, m *wire.TalkStart) {
 	v := s.talks[m.GetSsrc()]
-	if v == nil || v.began || m.GetFirstSeq() >= maxFirstSeq {
+	if v == nil || v.began || m.GetFirstSeq() >= wire.MaxFirstSeq {
 		s.refuse(&wire.Refused{Code: wire.Code_CODE_PROTOCOL, Room: m.GetRoom()},
-			"a talk start without a grant, or with a first sequence number of %d or more", maxFirstSeq)
+			"a talk start without a grant, or with a first sequence number of %d or more", wire.MaxFirstSeq)
 		return
 	}
 	v.began = true
@@ -164,15 +159,13 @@ func (v *voice) abandon(now time.Time) {
 	v.talker = nil
 	delete(s.talks, v.ssrc)
 	s.rx.Disallow(v.ssrc)
-	switch {
-	case !v.began:
+	if !v.began {
 		v.remove()
 		return
-	case !v.over:
-		v.line.giveUp()
+	}
+	v.line.giveUp()
+	if !v.over {
 		v.finish()
-	default:
-		v.line.giveUp()
 	}
 	v.tick(now)
 }
@@ -274,13 +267,14 @@ func (v *voice) fanOut(now time.Time, s *slot) {
 	}
 }
 
-func (m *member) resender(ssrc uint32) *resends {
+// resender limits what the member gets again of one voice.
+func (m *member) resender(ssrc uint32) *repair.Resender {
 	r := m.resends[ssrc]
 	if r == nil {
 		if m.resends == nil {
-			m.resends = make(map[uint32]*resends)
+			m.resends = make(map[uint32]*repair.Resender)
 		}
-		r = new(resends)
+		r = new(repair.Resender)
 		m.resends[ssrc] = r
 	}
 	return r

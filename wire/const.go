@@ -45,6 +45,10 @@ const (
 	ByeSpacing     = 50 * time.Millisecond
 )
 
+// MaxFirstSeq bounds the sequence number with which a stream begins: a wrap cannot come before its receiver has
+// heard something of it (RFC 3711, 3.3.1).
+const MaxFirstSeq = 1 << 15
+
 // MaxDelay is the longest echo delay of a room.
 const MaxDelay = 60 * time.Second
 

@@ -6,14 +6,15 @@ import (
 	"github.com/pion/rtcp"
 )
 
-// Reasons of a BYE (RFC 3550, 6.6) as they travel.
+// Reasons of a BYE (RFC 3550, 6.6) as they travel; presence gives them too when somebody leaves.
 const (
 	ByeLeft     = "left"
 	ByeStopping = "the daemon is stopping"
 	ByeTimeout  = "timed out"
+	ByeNoHello  = "said no hello"
 	ByeSlow     = "too far behind"
 	ByeKeys     = "the keys are used up"
-	ByeReplaced = "replaced by a new session"
+	ByeReplaced = "replaced by a new session" // in presence only
 )
 
 // maxNackPairs bounds one NACK packet: 16 pairs cover up to 272 lost packets.

@@ -14,6 +14,8 @@ var (
 	ErrHost = errors.New("malformed host:port")
 	// ErrKnownHosts is a line of known_hosts that cannot be read.
 	ErrKnownHosts = errors.New("malformed line")
+	// ErrLocked is a file that another program keeps locked.
+	ErrLocked = errors.New("file is kept locked")
 	// ErrHostKeyChanged is a daemon whose key is not the one it had before.
 	ErrHostKeyChanged = errors.New("the daemon's key has changed")
 )

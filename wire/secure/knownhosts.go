@@ -26,10 +26,16 @@ const lockSuffix = ".lock"
 // Check compares the daemon's key with the one that host ("name:port", "1.2.3.4:port", "[v6]:port") had
 // before. A host that was never seen is written down, and added is true. A key that has changed is
 // ErrHostKeyChanged, wrapped with both fingerprints and the file's line; a file with a line that cannot be read is
-// ErrKnownHosts, and nothing is trusted by it.
+// ErrKnownHosts, and nothing is trusted by it. Only for a new host something is written, under a lock: ErrLocked when another program
+// holds it for over 5 s.
 func (k KnownHosts) Check(host string, fp Fingerprint) (added bool, err error) {
 	host, err = normalHost(host)
 	if err != nil {
+		return false, err
+	}
+	// The file is only ever replaced as a whole, so what is known can be read without the lock, and from a folder that
+	// cannot be written.
+	if _, known, err := k.look(host, fp); known || err != nil {
 		return false, err
 	}
 	if err := os.MkdirAll(filepath.Dir(k.Path), privateDir); err != nil {
@@ -40,12 +46,7 @@ func (k KnownHosts) Check(host string, fp Fingerprint) (added bool, err error) {
 		return false, fmt.Errorf("known hosts: %w", err)
 	}
 	defer unlock()
-
-	text, err := os.ReadFile(k.Path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, fmt.Errorf("known hosts: %w", err)
-	}
-	known, err := k.compare(text, host, fp)
+	text, known, err := k.look(host, fp) // somebody else may have been first
 	if known || err != nil {
 		return false, err
 	}
@@ -53,6 +54,16 @@ func (k KnownHosts) Check(host string, fp Fingerprint) (added bool, err error) {
 		return false, fmt.Errorf("known hosts: %w", err)
 	}
 	return true, nil
+}
+
+// look reads the file and compares.
+func (k KnownHosts) look(host string, fp Fingerprint) (text []byte, known bool, err error) {
+	text, err = os.ReadFile(k.Path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, false, fmt.Errorf("known hosts: %w", err)
+	}
+	known, err = k.compare(text, host, fp)
+	return text, known, err
 }
 
 // compare looks for host in the file's text. A host may have several lines; one with the right key is enough.

@@ -66,6 +66,31 @@ func TestKnownHostsSpellsAHostInOneWay(t *testing.T) {
 	}
 }
 
+// What is known needs neither the lock nor a folder that can be written.
+func TestKnownHostNeedsNoLock(t *testing.T) {
+	known := KnownHosts{filepath.Join(t.TempDir(), "known_hosts")}
+	if _, err := known.Check("h:1", Fingerprint{1}); err != nil {
+		t.Fatal(err)
+	}
+	unlock, err := lockFile(known.Path + lockSuffix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if added, err := known.Check("h:1", Fingerprint{1}); added || err != nil {
+		t.Errorf("known host under a foreign lock: %t, %v", added, err)
+	}
+	if _, err := known.Check("h:1", Fingerprint{2}); !errors.Is(err, ErrHostKeyChanged) {
+		t.Errorf("changed host under a foreign lock: %v", err)
+	}
+	if _, err := known.Check("new:1", Fingerprint{2}); !errors.Is(err, ErrLocked) {
+		t.Errorf("new host under a foreign lock: %v", err)
+	}
+	unlock()
+	if added, err := known.Check("new:1", Fingerprint{2}); !added || err != nil {
+		t.Errorf("new host when the lock is free: %t, %v", added, err)
+	}
+}
+
 func TestKnownHostsReadsWhatPeopleWrite(t *testing.T) {
 	pinned := Fingerprint{1}
 	text := "# my daemons\n\n  Example.org:9635\t" + pinned.String() + "  \r\nother:1 " + Fingerprint{9}.String()
