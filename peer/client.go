@@ -107,11 +107,12 @@ func (c *Client) RTT() time.Duration {
 	return read(c.shared, func(s *shared) time.Duration { return s.rtt })
 }
 
-// Events brings what happens. It is closed by Close and, without Config.Reconnect, after the loss of the session and the events before it. Who
+// Events brings what happens. It is closed by Close, and after the loss of the session and the events before it: without Config.Reconnect
+// after any loss, with it after one that is for good (a *RefusedError, secure.ErrHostKeyChanged). Who
 // joins a room must read it: when 1024 events wait, nothing more is taken from the daemon (and nothing is lost).
 func (c *Client) Events() <-chan Event { return c.events }
 
-// Err tells why Events was closed: nil after Close, else an error that is ErrLost or a *RefusedError.
+// Err tells why Events was closed: nil after Close, else an error that is ErrLost, a *RefusedError or secure.ErrHostKeyChanged.
 func (c *Client) Err() error { return read(c.shared, func(s *shared) error { return s.err }) }
 
 // overErr is what calls get when the client is over.

@@ -128,7 +128,7 @@ func handshake(ctx context.Context, cfg Config, name string, c *contact) error {
 	b.send(c.link)
 	go func() {
 		s, err := secure.Handshake(hctx, mem, secure.Config{
-			Identity: cfg.Identity, Client: true, Verify: func(fp secure.Fingerprint) error { return verify(cfg, name, fp) },
+			Identity: cfg.Identity, Client: true, Verify: func(fp secure.Fingerprint) error { return verify(hctx, cfg, name, fp) },
 		})
 		done <- outcome{s, err}
 	}()
@@ -164,16 +164,26 @@ func (l *link) protect(s *secure.Secrets) (err error) {
 	return err
 }
 
-// verify compares the daemon's key with the one that is pinned.
-func verify(cfg Config, name string, fp secure.Fingerprint) error {
+// verify compares the daemon's key with the one that is pinned. The file's lock may be another's for seconds, and knows no context: when
+// ctx ends first, the look into the file ends by itself.
+func verify(ctx context.Context, cfg Config, name string, fp secure.Fingerprint) error {
 	if cfg.KnownHosts == nil {
 		return nil
 	}
-	added, err := cfg.KnownHosts.Check(name, fp)
-	if added {
-		cfg.Logger.Info("daemon's key pinned", "server", name, "fingerprint", fp)
+	checked := make(chan error, 1)
+	go func() {
+		added, err := cfg.KnownHosts.Check(name, fp)
+		if added {
+			cfg.Logger.Info("daemon's key pinned", "server", name, "fingerprint", fp)
+		}
+		checked <- err
+	}()
+	select {
+	case err := <-checked:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
-	return err
 }
 
 // handshakeError words why a handshake failed; failure is what the socket said meanwhile.

@@ -34,10 +34,11 @@
 //	probe            firstAnswer       one link until it has answered an answer, an error, its context
 //	handshake        handshake         secure.Handshake               success, failure, its context
 //	dialling         loop.dial         the link in the making         its context: Close
+//	known hosts      verify            one look into the file         its end, 5 s at most; not waited for when the dialling has ended
 //	frame reader     Talk.Play         Reads of the source            the source's end; after Play has returned, the next return of Read
 //
 // Nothing else runs on its own: Hearing.Pace, Talk.Play and a speaker run on the user's goroutines. After Close none of these is left,
-// but a frame reader whose source still blocks.
+// but a frame reader whose source still blocks, and a look into known_hosts while another program has the file's lock.
 //
 // # Locks
 //
@@ -54,15 +55,18 @@
 //
 // # Reconnects
 //
-// A session is lost by BYE, by an ICMP "port unreachable" (nothing listens there any more), or after 30 s of silence. With Config.Reconnect
-// the loop dials again for ever, 100 ms to 3 s apart. The new session begins with one flight: Hello with the
-// old session's id, a Join after the last position for each room, Talk for each talk, the requests that have no reply, and the messages that have no
+// A session is lost by BYE, by an ICMP "port unreachable" (nothing listens there any more), or after 30 s of silence. An ICMP
+// "too long for the path" is no end; it is told with the end that follows. With Config.Reconnect the loop dials again for ever,
+// 100 ms to 3 s apart. The new session begins with one flight: Hello with the old session's id, a Join after the last position for each room, Talk for each talk, the requests that have no reply, and the messages that have no
 // receipt, with the ids that they had. So a message is stored once, whichever of the two, message or receipt, was lost.
 // Events delivers a position once: what is not beyond the last one of the same log is dropped. A log with another id begins at its
 // oldest message, after *Truncated. Streams that are heard begin anew under numbers of their own, because a daemon that was started again may
 // give the same SSRC to another talker; the timeline of the Hearing goes on.
 //
-// What ends for good, also with Reconnect: a refusal other than "stopping" and "limit", and a daemon with another key.
+// A room that the daemon cannot take yet ("stopping", "limit") is asked for again, 100 ms to 3 s apart, and then the talks in it; *Back
+// waits for it. One that is refused for good is told as *RoomLost, or ends the client when it was the last one.
+//
+// What else ends for good, also with Reconnect: a refusal of the session other than "stopping" and "limit", and a daemon with another key.
 //
 // # Audio
 //

@@ -3,7 +3,6 @@ package peer
 import (
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"time"
 
@@ -42,12 +41,6 @@ type engine struct {
 	nackSpace []uint16
 }
 
-// resuming collects what comes back after a reconnect.
-type resuming struct {
-	left   int
-	joined []*Joined
-}
-
 func newEngine(cfg Config, sh *shared) *engine {
 	e := &engine{
 		cfg: cfg, log: cfg.Logger, own: cfg.Identity.Fingerprint(), shared: sh,
@@ -76,48 +69,6 @@ func (e *engine) attach(now time.Time, s *session) {
 	e.admit(now)
 }
 
-// resume joins the rooms of the last session.
-func (e *engine) resume(now time.Time) {
-	if !e.welcomed {
-		return
-	}
-	e.resumed = &resuming{left: len(e.rooms)}
-	for _, name := range slices.Sorted(maps.Keys(e.rooms)) {
-		r := e.rooms[name]
-		q := e.ask(now, r.joinMessage, func(now time.Time, m *wire.Message, err error) { e.rejoined(now, r, m, err) })
-		q.once = true
-	}
-}
-
-// rejoined takes the answer to one Join of resume.
-func (e *engine) rejoined(now time.Time, r *room, m *wire.Message, err error) {
-	switch {
-	case err != nil && isFinal(err):
-		e.log.Warn("room lost in a reconnect", "room", r.opts.Room, "error", err)
-		delete(e.rooms, r.opts.Room)
-	case err != nil: // the next session tries again
-	default:
-		if r.resume(m.GetJoined()) {
-			e.emit(&Truncated{Room: r.opts.Room})
-		}
-		e.resumed.joined = append(e.resumed.joined, e.joined(now, r, m.GetJoined()))
-	}
-	e.resumed.left--
-	e.back()
-}
-
-// back tells that the session is there again, once it is welcome and all rooms have answered.
-func (e *engine) back() {
-	if e.resumed == nil || e.resumed.left > 0 || !e.s.welcomed {
-		return
-	}
-	if e.away {
-		e.away = false
-		e.emitLink(&Back{Rooms: e.resumed.joined})
-	}
-	e.resumed = nil
-}
-
 // detach ends the session; what waits stays for the next one.
 func (e *engine) detach() {
 	for _, in := range e.s.streams {
@@ -125,6 +76,9 @@ func (e *engine) detach() {
 	}
 	for _, t := range e.talks {
 		t.detach()
+	}
+	for _, r := range e.rooms {
+		r.retryAt = time.Time{}
 	}
 	e.s, e.resumed = nil, nil
 	e.requests.endSession()
@@ -179,6 +133,7 @@ func (e *engine) advance(now time.Time) {
 	e.s.stream.Advance(now)
 	e.takeMessages(now)
 	e.advanceStreams(now)
+	e.retryRooms(now)
 	e.keepAlive(now)
 }
 
@@ -200,6 +155,9 @@ func (e *engine) deadline() time.Time {
 	sooner(e.s.keepAliveDeadline())
 	for _, in := range e.s.streams {
 		sooner(in.deadline())
+	}
+	for _, r := range e.rooms {
+		sooner(r.retryAt)
 	}
 	return first
 }

@@ -309,18 +309,15 @@ func TestGivenUpJoinIsUndone(t *testing.T) {
 	}
 }
 
-// A daemon that stops while rooms are joined again does not make the peer forget them; one that shuts it out does.
-func TestRoomsThatAreRefusedAfterAReconnect(t *testing.T) {
-	for code, kept := range map[wire.Code]bool{wire.Code_CODE_STOPPING: true, wire.Code_CODE_ACCESS: false} {
-		r := newRig(t, Config{Nick: "alice", Reconnect: true})
-		r.welcome()
-		r.join(JoinOptions{Room: "lobby"}, nil, &wire.Joined{LogId: logA, Newest: 5})
-		r.welcome()
-		j := take[*wire.Message_Join](r).Join
-		r.say(&wire.Message{Kind: &wire.Message_Refused{Refused: &wire.Refused{Request: j.GetRequest(), Code: code, Room: "lobby"}}})
-		r.welcome()
-		if again := len(r.d.messages) > 0; again != kept {
-			t.Errorf("%v: joined again: %v, want %v", code, again, kept)
+// What the daemon gives as the nick is safe to print, and a legal nick is as it came.
+func TestTheNickFromTheDaemonIsSafe(t *testing.T) {
+	for given, want := range map[string]string{"Zoë 2": "Zoë 2", "a\x1b[2Jb": `a\x1b[2Jb`, "\u202eecila": `\u202eecila`} {
+		r := newRig(t, Config{Nick: "alice"})
+		r.connect()
+		take[*wire.Message_Hello](r)
+		r.say(&wire.Message{Kind: &wire.Message_Welcome{Welcome: &wire.Welcome{Version: 1, Nick: given}}})
+		if got := r.client.Nick(); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }

@@ -13,7 +13,7 @@ var (
 	ErrUnreachable = errors.New("daemon unreachable")
 	// ErrRefused: the daemon said no. Every *RefusedError matches it.
 	ErrRefused = errors.New("refused")
-	// ErrLost: the session ended: the daemon stops, was silent for 30 s, or is gone.
+	// ErrLost: the session ended: the daemon stops, was silent for 30 s, or is gone; or with it what was said in a Talk.
 	ErrLost = errors.New("session lost")
 	// ErrClosed: Close was called, or the Talk has ended.
 	ErrClosed = errors.New("closed")

@@ -8,7 +8,8 @@ import (
 	"yodel/wire/secure"
 )
 
-// Event is what Client.Events delivers: one of *Message, *Presence, *Talking, *Truncated, *RoomChanged, *Lost, *Back.
+// Event is what Client.Events delivers: one of *Message, *Presence, *Talking, *Truncated, *RoomChanged, *RoomLost,
+// *Lost, *Back.
 // Text in events (nicks, reasons, bodies) is as it came: pass it through wire.Printable before it reaches a terminal.
 type Event interface{ event() }
 
@@ -59,10 +60,16 @@ type RoomChanged struct {
 	Delay, Lead time.Duration
 }
 
+// RoomLost tells that a room is refused for good after a reconnect, while others are left. If none is left the client is over, with Err.
+type RoomLost struct {
+	Room string
+	Err  error // a *RefusedError
+}
+
 // Lost tells that the session was lost and is being made anew (Config.Reconnect only).
 type Lost struct{ Err error }
 
-// Back tells that there is a session again, and in which rooms it is.
+// Back tells that there is a session again, and in which rooms it is. A room that the daemon cannot take yet is tried again first.
 type Back struct{ Rooms []*Joined }
 
 func (*Message) event()     {}
@@ -70,6 +77,7 @@ func (*Presence) event()    {}
 func (*Talking) event()     {}
 func (*Truncated) event()   {}
 func (*RoomChanged) event() {}
+func (*RoomLost) event()    {}
 func (*Lost) event()        {}
 func (*Back) event()        {}
 

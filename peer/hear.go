@@ -155,6 +155,9 @@ func (h *Hearing) heard(ev audio.Event) {
 	}
 	told := *t
 	switch ev.Kind {
+	case audio.TalkMissed:
+		delete(h.talks, ev.SSRC)
+		return
 	case audio.TalkStarted:
 		told.Start = true
 	case audio.TalkEnded:

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/pion/rtcp"
 
+	"yodel/peer/audio"
 	"yodel/wire"
 	"yodel/wire/secure"
 )
@@ -361,6 +362,48 @@ func TestReaderAheadOfTheClock(t *testing.T) {
 	}
 	if st := h.Stats(); st.Late != 0 || st.Lost != 0 || st.Talks != 1 {
 		t.Errorf("%+v", st)
+	}
+}
+
+// In a room with a delay of a minute, hundreds of talks are announced before the first is heard: all have their place.
+func TestManyTalksWaitToBeHeard(t *testing.T) {
+	r, h := hearRig(t, HearOptions{}, Config{})
+	const talks = 600
+	r.say(&wire.Message{Kind: &wire.Message_RoomInfo{RoomInfo: &wire.RoomInfo{Room: "lobby", DelayMs: 60_000, LeadMs: 1500}}})
+	for i := range uint32(talks) {
+		r.say(talkStart(testSSRC+i, secure.Fingerprint{}, 0), talkEnd(testSSRC+i, 0))
+	}
+	for i := range uint32(talks) {
+		r.sound(testSSRC+i, 0, 0, tone10(1))
+		h.read(r.now, make([]int16, 4*frame10))
+		r.now = r.now.Add(40 * time.Millisecond)
+	}
+	h.read(r.now, make([]int16, 2*audio.SampleRate))
+	if st := h.Stats(); st.Received != talks || st.Talks != talks || st.Lost != 0 {
+		t.Errorf("%+v, want %d talks", st, talks)
+	}
+}
+
+// A talk of which no packet ever comes is forgotten, without an event.
+func TestTalksThatAreNeverHeardAreForgotten(t *testing.T) {
+	r, h := hearRig(t, HearOptions{}, Config{})
+	for i := range uint32(5) {
+		r.say(talkStart(testSSRC+i, secure.Fingerprint{}, 0), talkEnd(testSSRC+i, 9))
+	}
+	if len(h.talks) != 5 {
+		t.Fatalf("%d talks, want 5", len(h.talks))
+	}
+	second := make([]int16, audio.SampleRate)
+	for range 72 {
+		r.now = r.now.Add(time.Second)
+		h.read(r.now, second)
+	}
+	if len(h.talks) != 0 {
+		t.Errorf("%d talks are still known", len(h.talks))
+	}
+	r.e.takeHeard()
+	if len(r.e.events) != 0 {
+		t.Errorf("%+v", r.e.events[0])
 	}
 }
 

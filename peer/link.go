@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -46,6 +47,8 @@ type link struct {
 	once   sync.Once
 	reader sync.WaitGroup
 
+	tooLong atomic.Int64 // datagrams that the path does not take
+
 	daemon secure.Fingerprint
 	tx     *secure.Tx
 	rx     *secure.Rx
@@ -69,11 +72,17 @@ func newLink(conn net.Conn, addr netip.AddrPort) *link {
 	return l
 }
 
-// read hands over what comes, until an error; that it hands over too.
+// read hands over what comes, until an error; that it hands over too. That a datagram sent before was too long for the path is no
+// end: anyone can forge it (RFC 8899, 4.6.1), and where it is true the silence that follows is the end.
 func (l *link) read() {
 	for {
 		b, _ := buffers.Get().(*[wire.MaxDatagram + 1]byte)
 		n, err := l.conn.Read(b[:])
+		if isTooLong(err) {
+			l.tooLong.Add(1)
+			buffers.Put(b)
+			continue
+		}
 		d := datagram{bytes: b[:n], arrived: time.Now(), err: err, buffer: b}
 		select {
 		case l.in <- d:
@@ -89,6 +98,9 @@ func (l *link) read() {
 // write sends a datagram.
 func (l *link) write(b []byte) error {
 	_, err := l.conn.Write(b)
+	if isTooLong(err) {
+		l.tooLong.Add(1)
+	}
 	return err
 }
 
@@ -100,6 +112,9 @@ func (l *link) close() {
 	})
 	l.reader.Wait()
 }
+
+// isTooLong tells that the path takes no datagram of the size that was sent (ICMP "fragmentation needed", "packet too big").
+func isTooLong(err error) bool { return errors.Is(err, syscall.EMSGSIZE) }
 
 // isRefused tells that nothing listens at the other end.
 func isRefused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }

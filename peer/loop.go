@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -31,8 +32,9 @@ type loop struct {
 	dialled  chan dialResult
 	cancel   context.CancelFunc // of the dialling that is under way
 	backoff  time.Duration
-	final    bool // over is closed
-	closed   bool // events is closed
+	final    bool  // over is closed
+	closed   bool  // events is closed
+	tooLong  int64 // of the link, as it was logged
 }
 
 // dialResult is what a dialling goroutine brings.
@@ -70,6 +72,10 @@ func (l *loop) turn() bool {
 	if len(l.e.events) > 0 {
 		events, event = l.events, l.e.events[0]
 	}
+	frames, commands := l.frames, l.commands
+	if l.final {
+		frames, commands = nil, nil // who calls sees that the client is over
+	}
 	select {
 	case <-l.closing:
 		return false
@@ -77,9 +83,9 @@ func (l *loop) turn() bool {
 		l.e.delivered()
 	case d := <-in:
 		l.receive(d)
-	case f := <-l.frames:
+	case f := <-frames:
 		l.e.frame(time.Now(), f)
-	case f := <-l.commands:
+	case f := <-commands:
 		f(time.Now())
 	case <-l.nudge:
 		l.e.takeHeard()
@@ -132,8 +138,12 @@ func (l *loop) settle(now time.Time) {
 	}
 }
 
-// tell lets others know the round-trip time.
+// tell lets others know the round-trip time, and the log that the path is too narrow.
 func (l *loop) tell() {
+	if n := l.link.tooLong.Load(); n != l.tooLong {
+		l.tooLong = n
+		l.e.log.Debug("the path does not take datagrams of this length", "datagrams", n)
+	}
 	if rtt, _ := l.e.s.stream.RTT(); rtt != l.e.rtt {
 		l.e.rtt = rtt
 		l.shared.set(func(s *shared) { s.rtt = rtt })
@@ -154,13 +164,16 @@ func (l *loop) setTimer(now time.Time) {
 
 // up begins a session on a link.
 func (l *loop) up(now time.Time, link *link) {
-	l.link = link
+	l.link, l.tooLong = link, 0
 	l.shared.set(func(s *shared) { s.daemon, s.addr = link.daemon, unmapped(link.addr) })
 	l.e.attach(now, newSession(now, link))
 }
 
 // down ends the session: for good, or until the next one.
 func (l *loop) down(now time.Time, err error) {
+	if n := l.link.tooLong.Load(); n > 0 {
+		err = fmt.Errorf("%w (%d datagrams were too long for the path)", err, n)
+	}
 	welcomed := l.e.s.welcomed
 	l.e.s.bye()
 	l.link.close()

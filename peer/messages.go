@@ -124,9 +124,12 @@ func (e *engine) refusedBy(now time.Time, r *wire.Refused) {
 	}
 }
 
-func (e *engine) setNick(nick string) {
+// setNick takes the nick that the daemon gave, which is safe to print from then on. A legal one stays as it is.
+func (e *engine) setNick(nick string) string {
+	nick = wire.Printable(nick)
 	e.nick = nick
 	e.shared.set(func(sh *shared) { sh.nick = nick })
+	return nick
 }
 
 // entry delivers a message of a room, once.
@@ -156,6 +159,10 @@ func (e *engine) joined(now time.Time, r *room, j *wire.Joined) *Joined {
 	for _, t := range j.GetTalking() {
 		e.talkStart(now, t, underWay)
 	}
+	if e.resumed != nil && e.resumed.left[r.opts.Room] {
+		e.resumed.joined = append(e.resumed.joined, joined)
+	}
+	e.settled(r.opts.Room)
 	return joined
 }
 
@@ -165,6 +172,7 @@ func (e *engine) left(name string) {
 	if e.s == nil {
 		return
 	}
+	e.settled(name)
 	for _, in := range e.s.streams {
 		if in.room == name {
 			in.stop()

@@ -14,6 +14,9 @@ type room struct {
 	delay   time.Duration
 	logID   []byte
 	cursor  cursor
+
+	retryAt time.Time     // when it is asked for again, after a refusal that is not for good; zero: it is not
+	backoff time.Duration // before the next such try
 }
 
 // cursor is the place in a room log up to which messages were delivered.

@@ -71,8 +71,7 @@ func (c *Client) SetNick(ctx context.Context, nick string) (string, error) {
 	return ask(ctx, c, func(id uint64) []byte {
 		return wire.Encode(&wire.Message_SetNick{SetNick: &wire.SetNick{Request: id, Nick: nick}})
 	}, func(m *wire.Message, _ time.Time) string {
-		c.engine.setNick(m.GetNickSet().GetNick())
-		return m.GetNickSet().GetNick()
+		return c.engine.setNick(m.GetNickSet().GetNick())
 	})
 }
 

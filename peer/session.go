@@ -26,6 +26,7 @@ type session struct {
 	lastReport  time.Time // when a report was sent
 	lastAudio   time.Time // when audio was sent or received
 
+	granted map[uint32]bool // SSRCs for talks, each for one
 	streams map[uint32]*streamIn
 	ignored map[uint32]bool     // announced streams that are not wanted
 	told    map[uint32]*Talking // announced streams in rooms without a Hearing
@@ -47,6 +48,7 @@ func newSession(now time.Time, l *link) *session {
 			Local: wire.SSRCPeer, Remote: wire.SSRCDaemon, FirstSeq: uint64(random16() % maxSeq),
 		}, now),
 		lastMessage: now, lastReport: now,
+		granted: make(map[uint32]bool),
 		streams: make(map[uint32]*streamIn), ignored: make(map[uint32]bool), told: make(map[uint32]*Talking),
 		plain:  make([]byte, 0, wire.MaxDatagram),
 		packet: make([]byte, 0, wire.MaxDatagram),

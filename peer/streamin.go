@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	// maxStreams bounds the streams of one session that are heard or waited for.
-	maxStreams = 256
+	// maxStreams bounds the streams of one session that are heard or waited for: in a room with a long delay that is all that was
+	// said in the last minute.
+	maxStreams = audio.MaxAnnounced
 	// startGrace is how long after its expected arrival the first packet of a talk counts as lost.
 	startGrace = 100 * time.Millisecond
 	// endGrace is the same for the last one, from the packet that came before it.

@@ -64,7 +64,10 @@ func (c *Client) Talk(ctx context.Context, room string, codec audio.Codec) (*Tal
 				reply(nil, err)
 				return
 			}
-			t.out.grant(m.GetTalkGranted().GetSsrc())
+			if err := t.out.grant(e, m.GetTalkGranted().GetSsrc()); err != nil {
+				reply(nil, err)
+				return
+			}
 			e.talks = append(e.talks, t.out)
 			reply(t, nil)
 		})
@@ -152,7 +155,8 @@ func (t *Talk) length() time.Duration { return samplesToTime(t.samples) }
 func (t *Talk) frame() time.Duration { return samplesToTime(int64(t.codec.FrameSamples)) }
 
 // End ends the talk, waits until the daemon has all of it or gave up what is missing, and tells what arrived. It waits for
-// the room's delay and 3 s at most: then the error is ErrNoReport. The Report is filled in any case.
+// the room's delay and 3 s at most: then the error is ErrNoReport. It is ErrLost when there is no session that could take the end, or
+// when nothing of the talk got through. The Report is filled in any case.
 func (t *Talk) End(ctx context.Context) (Report, error) {
 	if t.ended {
 		return Report{}, fmt.Errorf("talk: %w", ErrClosed)

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"time"
 
@@ -28,6 +29,7 @@ type talkOut struct {
 
 	// Under the present SSRC:
 	granted bool
+	held    bool // refused until its room is joined again
 	ssrc    uint32
 	started bool
 	next    uint64 // extended sequence number of the next packet
@@ -50,14 +52,22 @@ func (t *talkOut) talkMessage(id uint64) []byte {
 	}})
 }
 
-// grant begins a talkspurt under an SSRC of the daemon's.
-func (t *talkOut) grant(ssrc uint32) {
+// grant begins a talkspurt under an SSRC of the daemon's. One of the message streams, or one that the session had before, ends the
+// session: two packets could be encrypted under one index (RFC 3711, 9.1).
+func (t *talkOut) grant(e *engine, ssrc uint32) error {
+	if ssrc < wire.MinAudioSSRC || e.s.granted[ssrc] {
+		err := lostErr(fmt.Sprintf("the daemon granted SSRC %d, which is in use", ssrc))
+		e.broken(err)
+		return err
+	}
+	e.s.granted[ssrc] = true
 	t.granted, t.started, t.ssrc = true, false, ssrc
 	t.first = uint64(random16() % maxSeq)
 	t.next = t.first
 	t.resends = repair.Resender{}
 	t.clearHistory()
 	t.talk.ssrc.Store(ssrc)
+	return nil
 }
 
 // detach notes that the session is lost: what is said until the next grant is lost.
@@ -69,12 +79,16 @@ func (t *talkOut) again(now time.Time, e *engine) {
 		t.finish(e, ErrNoReport)
 		return
 	}
+	t.held = false
 	q := e.ask(now, t.talkMessage, func(_ time.Time, m *wire.Message, err error) {
-		if err != nil {
+		switch r := e.rooms[t.room]; {
+		case err == nil:
+			_ = t.grant(e, m.GetTalkGranted().GetSsrc()) // an error has ended the session, and the next one asks again
+		case r != nil && !r.retryAt.IsZero():
+			t.held = true
+		default:
 			t.talk.broken.Store(&err)
-			return
 		}
-		t.grant(m.GetTalkGranted().GetSsrc())
 	})
 	q.once = true
 }
@@ -171,8 +185,8 @@ func (t *talkOut) clearHistory() {
 // end announces the end of the talkspurt.
 func (t *talkOut) end(now time.Time, e *engine, length time.Duration) {
 	t.ended, t.length = true, length
-	if e.s == nil || !t.started {
-		t.finish(e, nil)
+	if e.s == nil || !t.granted || !t.started {
+		t.finish(e, t.cutOff())
 		return
 	}
 	e.send(now, wire.Encode(&wire.Message_TalkEnd{TalkEnd: &wire.TalkEnd{
@@ -182,6 +196,14 @@ func (t *talkOut) end(now time.Time, e *engine, length time.Duration) {
 	if r := e.rooms[t.room]; r != nil {
 		t.deadline = t.deadline.Add(r.delay)
 	}
+}
+
+// cutOff is how a talk ends of which nothing was sent in this session.
+func (t *talkOut) cutOff() error {
+	if t.frames == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: the end of the talk was not sent, nor %d of its %d frames", ErrLost, t.lost, t.frames)
 }
 
 // advance gives up waiting for the report when it is time.
@@ -206,7 +228,11 @@ func (t *talkOut) finish(e *engine, err error) {
 func (e *engine) talkReport(r *wire.TalkReport) {
 	for _, t := range e.talks {
 		if t.granted && t.ended && t.ssrc == r.GetSsrc() {
-			t.lost += int(r.GetLost())
+			t.lost = min(t.lost+int(r.GetLost()), t.frames)
+			if t.lost == t.frames {
+				t.finish(e, fmt.Errorf("%w: none of %d frames got through", ErrLost, t.frames))
+				return
+			}
 			t.finish(e, nil)
 			return
 		}

@@ -25,7 +25,9 @@ func talkRig(t testing.TB, cfg Config) (*rig, *Talk) {
 	}
 	talk := newTalk(r.client, "lobby", enc)
 	r.e.talks = append(r.e.talks, talk.out)
-	talk.out.grant(testSSRC)
+	if err := talk.out.grant(r.e, testSSRC); err != nil {
+		t.Fatal(err)
+	}
 	r.d.rx.Allow(testSSRC)
 	return r, talk
 }
@@ -34,6 +36,15 @@ func (r *rig) joinQuick(room string, delayMs uint32) {
 	r.t.Helper()
 	r.client.startJoin(r.now, JoinOptions{Room: room}, nil, func(*Joined, error) {})
 	r.say(joinedAnswer(take[*wire.Message_Join](r), &wire.Joined{LogId: logA, DelayMs: delayMs}))
+}
+
+// grant answers a Talk.
+func (r *rig) grant(ask *wire.Talk, ssrc uint32) {
+	r.t.Helper()
+	r.say(&wire.Message{Kind: &wire.Message_TalkGranted{TalkGranted: &wire.TalkGranted{
+		Request: ask.GetRequest(), Room: ask.GetRoom(), Ssrc: ssrc,
+	}}})
+	r.d.rx.Allow(ssrc)
 }
 
 // write gives the engine a frame as Talk.Write does.
@@ -171,8 +182,7 @@ func TestTalkGoesOnUnderANewSSRC(t *testing.T) {
 	r.say(joinedAnswer(take[*wire.Message_Join](r), &wire.Joined{LogId: logA, DelayMs: 1000}))
 	ask := take[*wire.Message_Talk](r).Talk
 	r.write(talk, 3)
-	r.say(&wire.Message{Kind: &wire.Message_TalkGranted{TalkGranted: &wire.TalkGranted{Request: ask.GetRequest(), Room: "lobby", Ssrc: testSSRC + 9}}})
-	r.d.rx.Allow(testSSRC + 9)
+	r.grant(ask, testSSRC+9)
 	r.write(talk, 4)
 	start := take[*wire.Message_TalkStart](r).TalkStart
 	if start.GetSsrc() != testSSRC+9 || talk.SSRC() != testSSRC+9 {
@@ -194,6 +204,102 @@ func TestTalkThatCannotGoOn(t *testing.T) {
 	r.say(&wire.Message{Kind: &wire.Message_Refused{Refused: &wire.Refused{Request: ask.GetRequest(), Code: wire.Code_CODE_LIMIT}}})
 	if err := talk.Write(make([]int16, 480)); !errors.Is(err, ErrRefused) {
 		t.Errorf("%v", err)
+	}
+}
+
+// An SSRC under which this session sends already would let one index encrypt two packets: the session ends, and nothing is sent.
+func TestAnSSRCThatIsInUseEndsTheSession(t *testing.T) {
+	for name, ssrc := range map[string]uint32{
+		"the peer's messages": wire.SSRCPeer, "the daemon's messages": wire.SSRCDaemon, "none": 0, "below the least": wire.MinAudioSSRC - 1,
+		"another talk's": testSSRC,
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, first := talkRig(t, Config{Nick: "alice"})
+			r.write(first, 1)
+			enc, err := audio.NewEncoder(audio.L16)
+			if err != nil {
+				t.Fatal(err)
+			}
+			talk := newTalk(r.client, "lobby", enc)
+			if err := talk.out.grant(r.e, ssrc); !errors.Is(err, ErrLost) {
+				t.Errorf("%v", err)
+			}
+			if err := r.e.failed(); !errors.Is(err, ErrLost) {
+				t.Errorf("the session goes on: %v", err)
+			}
+			r.run()
+			sent := len(r.d.audio)
+			r.write(talk, 2)
+			r.run()
+			if len(r.d.audio) != sent {
+				t.Error("a frame was sent")
+			}
+			r.welcome() // another session has other keys
+			if err := talk.out.grant(r.e, testSSRC); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// errUnended is the outcome of a talk that has not ended.
+var errUnended = errors.New("it has not ended")
+
+// ended ends a talk and tells how it went by then.
+func (r *rig) ended(talk *Talk) (report Report, err error) {
+	err = errUnended
+	talk.out.done = func(o Report, e error) { report, err = o, e }
+	talk.out.end(r.now, r.e, talk.length())
+	return report, err
+}
+
+// What was said into a session that has gone is not told as sent.
+func TestEndWithoutASession(t *testing.T) {
+	for name, tt := range map[string]struct {
+		before, during int
+		again          bool // there is a session again, but no grant yet
+	}{
+		"all before the loss":           {before: 2},
+		"all after the loss":            {during: 2},
+		"before and after":              {before: 2, during: 3},
+		"before the new grant":          {before: 2, during: 1, again: true},
+		"all lost before the new grant": {during: 2, again: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, talk := talkRig(t, Config{Nick: "alice", Reconnect: true})
+			for range tt.before {
+				r.write(talk, 1)
+			}
+			r.run()
+			r.lost()
+			if tt.again {
+				r.welcome()
+				r.say(joinedAnswer(take[*wire.Message_Join](r), &wire.Joined{LogId: logA}))
+				take[*wire.Message_Talk](r)
+			}
+			for range tt.during {
+				r.write(talk, 1)
+			}
+			report, err := r.ended(talk)
+			if want := (Report{Frames: tt.before + tt.during, Lost: tt.during, Duration: talk.length()}); !errors.Is(err, ErrLost) || report != want {
+				t.Errorf("%v, %+v, want %+v", err, report, want)
+			}
+			if tt.again {
+				r.nothing() // no TalkEnd of the old SSRC
+			}
+		})
+	}
+}
+
+func TestATalkOfWhichNothingArrived(t *testing.T) {
+	r, talk := talkRig(t, Config{Nick: "alice"})
+	r.write(talk, 1)
+	var got error
+	talk.out.done = func(_ Report, err error) { got = err }
+	talk.out.end(r.now, r.e, talk.length())
+	r.say(&wire.Message{Kind: &wire.Message_TalkReport{TalkReport: &wire.TalkReport{Room: "lobby", Ssrc: testSSRC, Lost: 1}}})
+	if !errors.Is(got, ErrLost) {
+		t.Errorf("%v", got)
 	}
 }
 

@@ -9,15 +9,18 @@ const (
 	TalkStarted EventKind = iota + 1
 	// TalkEnded is its end: all was played that came, or nothing came for 10 s.
 	TalkEnded
+	// TalkMissed is the end of a talk of which nothing was played: nothing came in 70 s since it was announced, or nothing that decodes.
+	TalkMissed
 )
 
-// Event tells that a talk began or ended in what was pulled: not when the network said so, but when it is heard.
+// Event tells that a talk began or ended in what was pulled: not when the network said so, but when it is heard. Each talk has
+// TalkStarted and then TalkEnded, or only TalkMissed.
 type Event struct {
 	Kind    EventKind
 	SSRC    uint32
 	At      int64 // position on the timeline, in samples at 48 kHz
 	Samples int64 // TalkEnded: length of the talk in samples at 48 kHz, with what was lost in it
-	Stats   Stats // TalkEnded: the counts of this talk
+	Stats   Stats // TalkEnded, TalkMissed: the counts of this talk
 }
 
 // Stats counts the packets of one talk.

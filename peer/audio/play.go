@@ -171,15 +171,27 @@ func (s *stream) finish(p *Playout, endTS, at int64) {
 		p.events = append(p.events, Event{
 			Kind: TalkEnded, SSRC: s.ssrc, At: at, Samples: endTS - s.heardStart, Stats: s.stats,
 		})
+	} else {
+		p.missed(s, at)
 	}
 	s.state, s.touched = done, max(s.touched, at)
 	if s.ring.count > 0 || s.nextTalk.first.known {
-		if err := s.renew(s.payloadType, p.lead); err == nil {
+		err := s.renew(s.payloadType, p.lead)
+		if err == nil && s.ring.count > 0 {
+			err = s.ready()
+		}
+		if err == nil {
 			return
 		}
+		s.state = done
 		s.drop(&p.pool)
 	}
 	s.dec, s.buf, s.pcm = nil, nil, nil
+}
+
+// missed tells of a talk that ends unheard.
+func (p *Playout) missed(s *stream, at int64) {
+	p.events = append(p.events, Event{Kind: TalkMissed, SSRC: s.ssrc, At: at, Stats: s.stats})
 }
 
 // drop lets go of all packets.

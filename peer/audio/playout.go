@@ -8,10 +8,13 @@ import (
 
 // Limits of a playout. The times are in samples at 48 kHz.
 const (
-	// MaxStreams is the number of talks that are played or waited for at once.
+	// MaxStreams is the number of talks of which packets have come, and that have not ended, at once.
 	MaxStreams = 64
+	// MaxAnnounced is the number of talks that were announced and have not begun, at once. In a room with a long delay most of the
+	// last minute's are.
+	MaxAnnounced = 1024
 
-	maxRemembered = 4 * MaxStreams  // with those that ended and are remembered, so that late packets do not start them again
+	maxRemembered = 4 * MaxStreams  // talks that ended, so that late packets do not start them again
 	idleAfter     = 10 * SampleRate // a talk without packets has ended; an ended one is forgotten
 	announcedFor  = 70 * SampleRate // a talk that was announced may begin this late: the longest room delay is 60 s
 	holdAhead     = 2 * SampleRate  // a packet may come this much before its time, beyond the lead
@@ -58,7 +61,7 @@ type Packet struct {
 //   - A talk is at its end when the packet that End named has been played or missed, or when nothing came for 10 s.
 //
 // Voices are summed and, only if the sum does not fit, limited; a single voice passes bit by bit.
-// Memory is bounded: MaxStreams talks, of each at most 512 packets and Lead + 2 s.
+// Memory is bounded: MaxStreams talks, of each at most 512 packets and Lead + 2 s. Those that are only announced take some 300 bytes.
 // A Playout is used by one goroutine at a time.
 type Playout struct {
 	lead    int64
@@ -118,6 +121,9 @@ func (p *Playout) Push(at int64, pkt Packet) error {
 	}
 	if s.state != done && pkt.PayloadType != s.payloadType {
 		return fmt.Errorf("%w: %d within a talk of %d", ErrPayloadType, pkt.PayloadType, s.payloadType)
+	}
+	if err := p.admit(s); err != nil {
+		return err
 	}
 	s.push(&p.pool, arrival{at: at, dur: dur, pkt: pkt})
 	return nil
@@ -199,7 +205,7 @@ func (p *Playout) render(mix []int32) {
 	p.next += int64(len(mix))
 }
 
-// expire ends talks from which nothing comes any more, and forgets those that ended long ago.
+// expire ends talks from which nothing comes any more, and forgets those that ended long ago, or of which others have ended since.
 func (p *Playout) expire() {
 	for _, s := range p.streams {
 		if s.state == playing && s.ring.count == 0 && p.next-s.touched > idleAfter {
@@ -208,8 +214,40 @@ func (p *Playout) expire() {
 	}
 	p.streams = slices.DeleteFunc(p.streams, func(s *stream) bool {
 		quiet := p.next - s.touched
-		return s.state == done && quiet > idleAfter || s.state == waiting && s.ring.count == 0 && quiet > announcedFor
+		if s.state == waiting && s.ring.count == 0 && quiet > announcedFor {
+			p.missed(s, p.next)
+			return true
+		}
+		return s.state == done && quiet > idleAfter
 	})
+	for excess := p.count(isDone) - maxRemembered; excess > 0; excess-- {
+		p.forgetOldest()
+	}
+}
+
+func isDone(s *stream) bool { return s.state == done }
+
+func isAnnounced(s *stream) bool { return s.state != done && !s.begun() }
+
+func (p *Playout) count(which func(*stream) bool) int {
+	n := 0
+	for _, s := range p.streams {
+		if which(s) {
+			n++
+		}
+	}
+	return n
+}
+
+// forgetOldest forgets the talk that has ended longest ago.
+func (p *Playout) forgetOldest() {
+	oldest := -1
+	for i, s := range p.streams {
+		if s.state == done && (oldest < 0 || s.touched < p.streams[oldest].touched) {
+			oldest = i
+		}
+	}
+	p.streams = slices.Delete(p.streams, oldest, oldest+1)
 }
 
 func (p *Playout) find(ssrc uint32) *stream {
@@ -226,14 +264,8 @@ func (p *Playout) stream(ssrc uint32, payloadType uint8) (*stream, error) {
 	if s := p.find(ssrc); s != nil {
 		return s, nil
 	}
-	live := 0
-	for _, s := range p.streams {
-		if s.state != done {
-			live++
-		}
-	}
-	if live >= MaxStreams || len(p.streams) >= maxRemembered {
-		return nil, fmt.Errorf("%w: %d of %d", ErrTooManyStreams, live, MaxStreams)
+	if n := p.count(isAnnounced); n >= MaxAnnounced {
+		return nil, fmt.Errorf("%w: %d announced, at most %d", ErrTooManyStreams, n, MaxAnnounced)
 	}
 	s := &stream{ssrc: ssrc, touched: p.next}
 	if err := s.renew(payloadType, p.lead); err != nil {
@@ -241,4 +273,15 @@ func (p *Playout) stream(ssrc uint32, payloadType uint8) (*stream, error) {
 	}
 	p.streams = append(p.streams, s)
 	return s, nil
+}
+
+// admit lets a talk begin with the packet that is there, if not too many have begun. One that must wait can begin with a later packet.
+func (p *Playout) admit(s *stream) error {
+	if s.state == done || s.begun() {
+		return nil
+	}
+	if n := p.count((*stream).begun); n >= MaxStreams {
+		return fmt.Errorf("%w: %d of %d", ErrTooManyStreams, n, MaxStreams)
+	}
+	return s.ready()
 }

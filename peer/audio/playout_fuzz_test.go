@@ -39,6 +39,7 @@ func checkEvent(t *testing.T, e Event, heard map[uint32]int) {
 	switch {
 	case e.Kind == TalkStarted && heard[e.SSRC] == 0:
 		heard[e.SSRC] = 1
+	case e.Kind == TalkMissed && heard[e.SSRC] == 0 && e.Stats.Played == 0:
 	case e.Kind == TalkEnded && heard[e.SSRC] == 1 && e.Samples >= 0 && e.Stats.Lost >= 0 && e.Stats.Received >= e.Stats.Played:
 		heard[e.SSRC] = 0
 	default:

@@ -144,23 +144,78 @@ func TestStreamsAreBoundedAndForgotten(t *testing.T) {
 	for ssrc := range uint32(MaxStreams) {
 		d.speak(0, ssrc, 0, 0, 0)
 	}
-	err := d.Push(0, Packet{1000, 0, 0, PayloadL16, make([]byte, 2)})
-	if !errors.Is(err, ErrTooManyStreams) {
-		t.Error(err)
-	}
-	if err := d.Start(1000, Stream{PayloadType: PayloadL16}); !errors.Is(err, ErrTooManyStreams) {
+	begin := func() error { return d.Push(int64(len(d.out)), Packet{1000, 0, 0, PayloadL16, make([]byte, 2)}) }
+	if err := begin(); !errors.Is(err, ErrTooManyStreams) {
 		t.Error(err)
 	}
 	for ssrc := range uint32(MaxStreams) {
 		d.End(ssrc, 0)
 	}
 	d.pullTo(4800)
-	if err := d.Start(1000, Stream{PayloadType: PayloadL16}); err != nil {
+	if err := begin(); err != nil {
+		t.Errorf("a talk that had to wait cannot begin: %v", err)
+	}
+	d.End(1000, 0)
+	d.pullTo(21 * SampleRate)
+	if n := len(d.streams); n != 0 || len(d.events) != 2*MaxStreams+2 {
+		t.Errorf("%d streams are left after %d events", n, len(d.events))
+	}
+}
+
+// In a room with a delay of a minute all that was announced in this minute waits. It takes no place of those that are heard.
+func TestAnnouncedTalksWaitBesideThoseThatSound(t *testing.T) {
+	d := newDesk(t, 60*time.Millisecond)
+	first := uint16(0)
+	for ssrc := range uint32(MaxAnnounced) {
+		if err := d.Start(ssrc, Stream{PayloadType: PayloadL16, FirstSeq: &first}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.Start(MaxAnnounced, Stream{PayloadType: PayloadL16}); !errors.Is(err, ErrTooManyStreams) {
 		t.Error(err)
 	}
-	d.pullTo(11 * SampleRate)
-	if n := len(d.streams); n != 1 || len(d.events) != 2*MaxStreams {
-		t.Errorf("%d streams are left after %d events", n, len(d.events))
+	for _, s := range d.streams {
+		if s.ring.slots != nil || s.dec != nil || s.buf != nil {
+			t.Fatal("a talk that was only announced takes memory")
+		}
+	}
+	d.speak(0, 1023, 0, 0, 0)
+	d.End(1023, 0)
+	d.pullTo(48000)
+	d.wantVoice(1023, 60*ms, 0, 480)
+}
+
+func TestATalkThatIsNeverHeardIsMissed(t *testing.T) {
+	d := newDesk(t, 60*time.Millisecond)
+	if err := d.Start(7, Stream{PayloadType: PayloadL16}); err != nil {
+		t.Fatal(err)
+	}
+	d.End(7, 9)
+	frame := make([]int16, SampleRate)
+	for range 69 {
+		if got := d.Pull(d.Next(), frame); len(got) != 0 {
+			t.Fatalf("at %d: %+v", d.Next(), got)
+		}
+	}
+	for range 2 {
+		d.events = append(d.events, d.Pull(d.Next(), frame)...)
+	}
+	d.wantEvents(Event{Kind: TalkMissed, SSRC: 7, At: 71 * SampleRate})
+	if len(d.streams) != 0 {
+		t.Error("it is remembered")
+	}
+}
+
+func TestEndedTalksAreRememberedUpToALimit(t *testing.T) {
+	d := newDesk(t, 0)
+	for ssrc := range uint32(maxRemembered + 50) {
+		d.speak(int64(len(d.out)), ssrc, 0, 0, 0)
+		d.End(ssrc, 0)
+		d.pullTo(len(d.out) + 480)
+	}
+	d.pullTo(len(d.out) + 480)
+	if n := d.count(isDone); n != maxRemembered || d.find(0) != nil || d.find(maxRemembered+49) == nil {
+		t.Errorf("%d are remembered, want the last %d", n, maxRemembered)
 	}
 }
 

@@ -18,26 +18,36 @@ func (p *packet) end() int64 { return p.ts + int64(p.dur) }
 
 // ring holds the packets of a window of ringSize sequence numbers, and remembers which ones came.
 type ring struct {
-	slots [ringSize]struct {
-		came int64 // the extended sequence number that came last in this slot; 0 none
-		pkt  *packet
-	}
+	slots []slot // made for the first packet
 	count int
 }
 
+type slot struct {
+	came int64 // the extended sequence number that came last in this slot; 0 none
+	pkt  *packet
+}
+
+// at returns the slot of a sequence number.
+func (r *ring) at(seq int64) *slot {
+	if r.slots == nil {
+		r.slots = make([]slot, ringSize)
+	}
+	return &r.slots[seq%ringSize]
+}
+
 // came reports whether the packet seq came, as far as the ring remembers.
-func (r *ring) came(seq int64) bool { return r.slots[seq%ringSize].came == seq }
+func (r *ring) came(seq int64) bool { return r.slots != nil && r.at(seq).came == seq }
 
 // mark remembers that the packet seq came and was not put, unless its slot remembers one that is held.
 func (r *ring) mark(seq int64) {
-	if s := &r.slots[seq%ringSize]; s.pkt == nil {
+	if s := r.at(seq); s.pkt == nil {
 		s.came = seq
 	}
 }
 
 // put holds a packet whose slot is free: the caller keeps to the window, and has asked came.
 func (r *ring) put(p *packet) {
-	s := &r.slots[p.seq%ringSize]
+	s := r.at(p.seq)
 	s.came, s.pkt = p.seq, p
 	r.count++
 }

@@ -1,6 +1,9 @@
 package audio
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // What a stream is doing.
 type streamState uint8
@@ -61,19 +64,30 @@ type arrival struct {
 	ts  int64 // extended, in samples
 }
 
-// renew makes the stream ready for a talk. What the ring holds belongs to it.
+// renew makes the stream wait for a talk. What the ring holds belongs to it.
 func (s *stream) renew(payloadType uint8, lead int64) error {
-	dec, err := NewDecoder(payloadType)
-	if err != nil {
-		return err
+	perTick, known := ticks(payloadType)
+	if !known {
+		return fmt.Errorf("%w: %d", ErrPayloadType, payloadType)
 	}
-	s.dec, s.payloadType, s.lead = dec, payloadType, lead
-	s.perTick, _ = ticks(payloadType)
+	s.dec, s.payloadType, s.perTick, s.lead = nil, payloadType, perTick, lead
 	s.state, s.stats = waiting, Stats{}
 	s.talk, s.nextTalk = s.nextTalk, announced{}
-	s.play = play{buf: make([]int16, MaxFrame+1)}
+	s.play = play{}
 	s.gather()
 	return nil
+}
+
+// begun reports whether packets of the talk have come: it is played, or going to be.
+func (s *stream) begun() bool { return s.state == playing || s.state == waiting && s.ring.count > 0 }
+
+// ready makes what a talk needs when its first packet comes.
+func (s *stream) ready() (err error) {
+	if s.dec == nil {
+		s.buf = make([]int16, MaxFrame+1)
+		s.dec, err = NewDecoder(s.payloadType)
+	}
+	return err
 }
 
 // gather finds the earliest packet in the ring and the quickest.

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -287,6 +289,38 @@ func TestCloseWhileTheDaemonIsAway(t *testing.T) {
 	}
 	if err := c.Err(); err != nil {
 		t.Errorf("after Close: %v", err)
+	}
+}
+
+// A peer can be closed at once while it shakes hands and known_hosts, on a slow disk or locked by others, cannot be read.
+func TestCloseWhileKnownHostsBlocks(t *testing.T) {
+	w := newWorld(t, daemon.Config{})
+	cfg := w.config("alice")
+	cfg.Reconnect = true
+	c := w.dial(cfg)
+	path := cfg.KnownHosts.Path
+	pinned, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Remove(path), syscall.Mkfifo(path, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	w.stop()
+	w.start()
+	fifo, err := os.OpenFile(path, os.O_WRONLY, 0) // returns when the other end is opened: by the peer that has come back
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	if err := c.Close(); err != nil || time.Since(start) > 200*time.Millisecond {
+		t.Errorf("%v after %v", err, time.Since(start))
+	}
+	if _, err := fifo.Write(pinned); err != nil {
+		t.Error(err)
+	}
+	if err := fifo.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -66,14 +66,12 @@ func pcm(t *testing.T, samples []int16) *audio.Source {
 	t.Helper()
 	r, w := io.Pipe()
 	go func() {
-		b := make([]byte, 2)
+		b := make([]byte, 0, 2*len(samples))
 		for _, s := range samples {
-			b[0], b[1] = byte(s), byte(uint16(s)>>8)
-			if _, err := w.Write(b); err != nil {
-				return
-			}
+			b = append(b, byte(s), byte(uint16(s)>>8))
 		}
-		_ = w.Close()
+		_, err := w.Write(b) // at once: a slow source would be a pause
+		_ = w.CloseWithError(err)
 	}()
 	t.Cleanup(func() { _ = r.Close() })
 	src, err := audio.Open(r, &audio.Format{Encoding: "s16le", Rate: audio.SampleRate, Channels: 1})
@@ -302,4 +300,32 @@ func TestTalkOverARestart(t *testing.T) {
 		t.Errorf("after the restart %+v", end)
 	}
 	tape.stop()
+}
+
+// Who ends a talk while the daemon is away learns that it was lost.
+func TestTalkEndsWhileTheDaemonIsAway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, daemon.Config{})
+	cfg := w.config("alice")
+	cfg.Reconnect = true
+	c := w.dial(cfg)
+	join(t, c, peer.JoinOptions{Room: "lobby"})
+	talk, err := c.Talk(soon(t), "lobby", audio.L16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame := make([]int16, audio.L16.FrameSamples)
+	if err := talk.Write(frame); err != nil {
+		t.Fatal(err)
+	}
+	w.stop()
+	next[*peer.Lost](t, c)
+	if err := talk.Write(frame); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	report, err := talk.End(soon(t))
+	if !errors.Is(err, peer.ErrLost) || report.Frames != 2 || report.Lost != 1 || time.Since(start) > time.Second {
+		t.Errorf("%+v, %v after %v", report, err, time.Since(start))
+	}
 }
