@@ -23,7 +23,7 @@ const about = `Results go to standard output, everything else to standard error.
 environment, else from its default.
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 the daemon is unreachable, timed out or gone, 4 refused (access, nick,
-room, or the daemon's key has changed), 130 and 143 after SIGINT and SIGTERM.`
+room, or the daemon's key has changed), 129, 130 and 143 after SIGHUP, SIGINT and SIGTERM.`
 
 // action is what a command does.
 type action func(ctx context.Context, sh *shell, c *cli.Context) error
@@ -41,7 +41,7 @@ func (sh *shell) app() *cli.App {
 		Description:     about,
 		Flags:           append([]cli.Flag{&cli.BoolFlag{Name: "version", DisableDefaultText: true, Usage: "print the version"}}, globalFlags()...),
 		Reader:          sh.stdin,
-		Writer:          sh.out.stdout,
+		Writer:          resultWriter{sh.out},
 		ErrWriter:       sh.out.stderr,
 		ExitErrHandler:  func(*cli.Context, error) {},
 		OnUsageError:    usageFault,

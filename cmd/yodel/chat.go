@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
-	"io"
-	"strings"
+	"fmt"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -19,20 +19,34 @@ func (sh *shell) chatCommand() *cli.Command {
 		Usage: "talk with a room in writing",
 		Description: "Every line typed is sent, and what others write is shown, beginning with the last 10 messages.\n" +
 			"/nick NAME changes the nick, /who tells who is there, /quit or Ctrl-D leaves; a line that begins with // is\n" +
-			"sent with one / less.",
+			"sent with one / less. Who leaves waits for receipts until none came for 5 s.",
 	}, chatAction)
 }
 
-// chat is a running chat. Lines are typed on one goroutine, events arrive on another, receipts on a third.
+// maxTyped bounds the lines that wait to be done, beside those that the client library takes. More are not read from a
+// pipe until there is room; at a terminal they are dropped, so that /quit is always read.
+const maxTyped = 1024
+
+// leaveGrace is how long who leaves waits for the next receipt or answer.
+const leaveGrace = 5 * time.Second
+
+// chat is a running chat. One goroutine reads what is typed and does not wait for the daemon, so that leaving is
+// possible at any time; a second one does it, line by line; receipts are awaited on a third, and events arrive on a fourth.
 type chat struct {
 	*shell
 	client      *peer.Client
 	interactive bool // lines are typed on a terminal, which has shown them already
-	awaited     chan *peer.Publication
 	asked       bool // whether to leave was asked about the line before
 
-	mu  sync.Mutex
-	own map[uint64]bool // ids of what was typed here; only on a terminal
+	typed    chan func(context.Context) // what is to be done, in order
+	awaited  chan *peer.Publication
+	open     atomic.Int64  // lines without receipt or refusal
+	asking   atomic.Int64  // commands that are not done
+	progress chan struct{} // one of these is settled
+
+	mu    sync.Mutex
+	own   map[uint64]bool // ids of what was typed here; only on a terminal
+	first error           // why a line was not sent; only from a pipe
 }
 
 func chatAction(ctx context.Context, sh *shell, _ *cli.Context) error {
@@ -43,10 +57,7 @@ func chatAction(ctx context.Context, sh *shell, _ *cli.Context) error {
 		return err
 	}
 	defer hangUp(client)
-	c := &chat{
-		shell: sh, client: client, interactive: isTerminal(sh.stdin),
-		awaited: make(chan *peer.Publication, maxAwaited), own: make(map[uint64]bool),
-	}
+	c := newChat(sh, client)
 	joined, err := sh.join(ctx, client, peer.JoinOptions{From: peer.Last(defaultLast)})
 	if err != nil {
 		return err
@@ -55,15 +66,57 @@ func chatAction(ctx context.Context, sh *shell, _ *cli.Context) error {
 	return c.run(ctx, joined.LogID)
 }
 
+func newChat(sh *shell, client *peer.Client) *chat {
+	return &chat{
+		shell: sh, client: client, interactive: isTerminal(sh.stdin), own: make(map[uint64]bool),
+		typed: make(chan func(context.Context), maxTyped), awaited: make(chan *peer.Publication, maxAwaited),
+		progress: make(chan struct{}, 1),
+	}
+}
+
 func (c *chat) run(ctx context.Context, logID []byte) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() { cancel(c.show(ctx, logID)) }()
-	receipts := make(chan error, 1)
-	go func() { receipts <- c.awaitAll(ctx) }()
+	go c.doTyped(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.awaitAll(ctx)
+	}()
 	err := c.readTyped(ctx)
-	close(c.awaited)
-	return firstError(err, <-receipts)
+	close(c.typed)
+	return firstError(err, c.leave(ctx, done))
+}
+
+// doTyped does what was typed, until the user has left.
+func (c *chat) doTyped(ctx context.Context) {
+	defer close(c.awaited)
+	for do := range c.typed {
+		do(ctx)
+	}
+}
+
+// leave waits until all is done, as long as there is progress.
+func (c *chat) leave(ctx context.Context, done <-chan struct{}) error {
+	grace := time.NewTimer(leaveGrace)
+	defer grace.Stop()
+	for {
+		select {
+		case <-done:
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			return firstError(context.Cause(ctx), c.first)
+		case <-c.progress:
+			grace.Reset(leaveGrace)
+		case <-grace.C:
+			if err := c.undone(); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // show prints what happens in the room, except what was typed here.
@@ -99,133 +152,43 @@ func (c *chat) typedHere(id uint64) bool {
 	return typed && !c.json
 }
 
-// awaitAll waits for the receipts; what was not sent is told at once, and the first reason is returned.
-func (c *chat) awaitAll(ctx context.Context) error {
-	var first error
-	for p := range c.awaited {
-		r, err := p.Receipt(ctx)
-		switch {
-		case err == nil && c.json:
-			c.out.object(receiptOf(c.room, r))
-		case err != nil && ctx.Err() == nil:
-			c.out.errorLine("yodel: error: not sent: " + wire.Printable(err.Error()))
-			first = firstError(first, err)
-		}
+// undone tells what the daemon did not answer in leaveGrace.
+func (c *chat) undone() error {
+	switch n := c.open.Load(); {
+	case n == 1:
+		return fmt.Errorf("%w: 1 line", errNotSent)
+	case n > 1:
+		return fmt.Errorf("%w: %d lines", errNotSent, n)
+	case c.asking.Load() > 0:
+		return withHint(fmt.Errorf("%w in %s", errNoAnswer, exact(leaveGrace)), "yodel ping tells whether it is there")
 	}
-	return first
-}
-
-// readTyped takes lines until the user leaves or the input ends.
-func (c *chat) readTyped(ctx context.Context) error {
-	lines := readLines(ctx, c.stdin)
-	for {
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case l := <-lines:
-			if errors.Is(l.err, io.EOF) {
-				return nil
-			}
-			if l.err != nil {
-				return l.err
-			}
-			leave, err := c.typed(ctx, string(l.text))
-			if leave || err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// typed does what a line says; leave tells that the user wants to go.
-func (c *chat) typed(ctx context.Context, text string) (leave bool, err error) {
-	word, rest, _ := strings.Cut(strings.TrimSpace(text), " ")
-	asked := c.asked
-	c.asked = false
-	switch {
-	case word == "":
-		return false, nil
-	case asked && (word == "y" || word == "yes"):
-		return true, nil
-	case c.interactive && rest == "" && (word == "exit" || word == "quit") && !asked:
-		c.asked = true
-		c.out.errorLine("leave the room? y leaves; " + word + " again sends it; anything else goes on")
-		return false, nil
-	case strings.HasPrefix(word, "//"):
-		return false, c.publish(ctx, strings.TrimPrefix(text, "/"))
-	case strings.HasPrefix(word, "/"):
-		return c.slash(ctx, word, strings.TrimSpace(rest))
-	}
-	return false, c.publish(ctx, text)
-}
-
-// slash does a command of the chat. What goes wrong is told, and the chat goes on.
-func (c *chat) slash(ctx context.Context, word, rest string) (leave bool, err error) {
-	switch word {
-	case "/quit", "/exit":
-		return true, nil
-	case "/nick":
-		err = c.setNick(ctx, rest)
-	case "/who":
-		err = c.who(ctx)
-	default:
-		err = usagef("unknown command %s: /nick NAME, /who and /quit are known; // sends a line that begins with /", word)
-	}
-	if ctx.Err() != nil {
-		return false, context.Cause(ctx)
-	}
-	if err != nil {
-		c.out.errorLine("yodel: error: " + wire.Printable(err.Error()))
-	}
-	return false, nil
-}
-
-func (c *chat) setNick(ctx context.Context, nick string) error {
-	if nick == "" {
-		return usagef("/nick needs a NAME")
-	}
-	var shown string
-	err := c.ask(ctx, func(ctx context.Context) (err error) {
-		shown, err = c.client.SetNick(ctx, nick)
-		return err
-	})
-	if err == nil {
-		c.out.remark("you are now " + wire.Printable(shown))
-	}
-	return err
-}
-
-func (c *chat) who(ctx context.Context) error {
-	var members []peer.Member
-	err := c.ask(ctx, func(ctx context.Context) (err error) {
-		members, err = c.client.Who(ctx, c.room)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	c.out.event("here: "+names(members), whoObject{Type: "who", Room: c.room, Members: memberObjects(members)})
 	return nil
 }
 
-func (c *chat) publish(ctx context.Context, text string) error {
-	p, err := c.client.Publish(ctx, peer.Outgoing{Room: c.room, Media: plainText, Body: []byte(text)})
-	if err != nil && ctx.Err() == nil && c.client.Err() == nil {
-		c.out.errorLine("yodel: error: not sent: " + wire.Printable(err.Error()))
-		return nil
+// awaitAll waits for the receipts.
+func (c *chat) awaitAll(ctx context.Context) {
+	for p := range c.awaited {
+		r, err := p.Receipt(ctx)
+		if ctx.Err() != nil {
+			continue
+		}
+		c.settled(&c.open)
+		switch {
+		case err != nil:
+			c.notSent(err)
+		case c.json:
+			c.out.object(receiptOf(c.room, r))
+		}
 	}
-	if err != nil {
-		return orCause(ctx, err)
-	}
+}
+
+// notSent tells at once why a line was not sent. From a pipe the first reason is the exit code's, too.
+func (c *chat) notSent(err error) {
+	c.out.errorLine("yodel: error: not sent: " + wire.Printable(err.Error()))
 	if c.interactive {
-		c.mu.Lock()
-		c.own[p.ID()] = true
-		c.mu.Unlock()
+		return
 	}
-	select {
-	case c.awaited <- p:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.first = firstError(c.first, err)
 }

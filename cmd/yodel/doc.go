@@ -3,16 +3,20 @@
 //
 // # How a command runs
 //
-// main hands the arguments to run, which turns SIGINT and SIGTERM into the end of a context, and SIGPIPE into
-// an error of the write, and calls the command. Arguments are put in order first (arrange), so that flags may stand anywhere; only
+// main hands the arguments to run, which turns SIGINT, SIGTERM and SIGHUP into the end of a context, and SIGPIPE into
+// an error of the write, and calls the command. A command whose context a signal has ended gets 0.8 s to end as well: what nobody
+// reads may hold it up for ever, and then run tells the daemon goodbye in its place. Arguments are put in order first (arrange), so that flags may stand anywhere; only
 // send refuses a flag after the first word of its text, because that word would be lost. A command gets a
 // shell: its standard input, a printer and its settings. A setting is taken from the flag, else from
 // the environment (YODEL_SERVER, YODEL_ROOM, YODEL_NICK, YODEL_IDENTITY), else from its default. Commands return
 // errors; only exit.go knows which exit code and which hint an error gets.
 //
-// What waits does so on goroutines that end with the command's context: one reads the lines of standard input, one
-// watches whether standard output still has a reader (commands that follow a room end at once when it has gone), one takes a
-// room's sound to its output, and in send and chat one waits for the receipts. The printer is the one thing they share.
+// The command runs on a goroutine of its own. What waits does so on others that end with the command's context: one reads
+// the lines of standard input, one watches whether standard output still has a reader (commands that write to it while they follow a
+// room end at once when it has gone), one takes a room's sound to its output, in talk one reads the session's events, and in send and
+// chat one waits for the receipts; in chat one more does what was typed, and one shows the room. Opening a file or a recording runs
+// on one that is left behind if a pipe holds it up beyond the context's end, and so do a Read and a Write that are held up. The
+// printer is what they share; a write to standard output that blocks holds up only those who write there too.
 //
 // # Streams
 //
@@ -27,9 +31,10 @@
 // # Exit codes
 //
 //	0    done; also when the reader of standard output has gone (read -f | head -1)
-//	1    failed: a file, a message that cannot be sent, a sound card, a truncated WAV
+//	1    failed: a file, standard output, a message that cannot be sent, a sound card, a truncated WAV
 //	2    usage: an unknown command, flag, codec or format, input that is not WAV, raw audio to a terminal
-//	3    the daemon is unreachable, timed out, or the session was lost
+//	3    the daemon is unreachable, timed out, or the session was lost; lines of chat had no receipt 5 s after leaving;
+//	     nothing of a talk got through, or its end did not
 //	4    refused: access, nick (taken or illegal), room, version; also by this side when the daemon's key has changed
-//	130  ended by SIGINT, 143 by SIGTERM; files are finished first
+//	130  ended by SIGINT, 143 by SIGTERM, 129 by SIGHUP (which is ignored under nohup); files are finished first
 package main

@@ -14,7 +14,8 @@ type echo struct {
 	played chan error // how playing ended; one value
 
 	mu   sync.Mutex
-	over map[uint32]chan struct{} // by SSRC: closed when its talk was heard to the end
+	ssrc uint32        // of the talk whose end is awaited
+	over chan struct{} // nil until one is; closed when it was heard to its end
 }
 
 // startEcho plays the room until stop. An output that cannot be opened is an error before anything is shouted.
@@ -24,36 +25,39 @@ func startEcho(ctx context.Context, sh *shell, h hearing) (*echo, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	e := &echo{cancel: cancel, played: make(chan error, 1), over: make(map[uint32]chan struct{})}
+	e := &echo{cancel: cancel, played: make(chan error, 1)}
 	go func() { e.played <- play(ctx) }()
 	return e, nil
 }
 
-// note takes what was heard.
-func (e *echo) note(ev *peer.Talking) {
-	if ev.Self && !ev.Start {
-		close(e.heard(ev.SSRC))
-	}
-}
-
-// heard gives the channel of an SSRC.
-func (e *echo) heard(ssrc uint32) chan struct{} {
+// expect begins to look for the end of the talk that is about to end here. What is heard of others, and of other talks of
+// this identity, is no matter.
+func (e *echo) expect(ssrc uint32) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	over := e.over[ssrc]
-	if over == nil {
-		over = make(chan struct{})
-		e.over[ssrc] = over
-	}
-	return over
+	e.ssrc, e.over = ssrc, make(chan struct{})
 }
 
-// wait returns when the talk was heard to its end, and the output is complete.
-func (e *echo) wait(ctx context.Context, ssrc uint32, delay time.Duration) error {
+// note takes what was heard.
+func (e *echo) note(ev *peer.Talking) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.over == nil || !ev.Self || ev.Start || ev.SSRC != e.ssrc {
+		return
+	}
+	select {
+	case <-e.over:
+	default:
+		close(e.over)
+	}
+}
+
+// wait returns when the expected talk was heard to its end, and the output is complete.
+func (e *echo) wait(ctx context.Context, delay time.Duration) error {
 	timeout := time.NewTimer(waitFor(delay))
 	defer timeout.Stop()
 	select {
-	case <-e.heard(ssrc):
+	case <-e.over:
 		return e.stop()
 	case err := <-e.played:
 		e.played <- nil

@@ -12,6 +12,8 @@ var (
 	errStdoutClosed = errors.New("the reader of standard output has gone")
 	errLineTooLong  = errors.New("message too long")
 	errNotUTF8      = errors.New("message is not UTF-8")
+	errNotSent      = errors.New("not sent")
+	errTooMany      = errors.New("too many lines wait for the daemon")
 	errEnded        = errors.New("ended") // a timeline came to its wanted end
 	errRecorder     = errors.New("recording failed")
 	errNoAnswer     = errors.New("the daemon did not answer")

@@ -46,6 +46,7 @@ var kinds = []struct {
 	{errNotUTF8, exitFailed, "not_utf8", "text must be UTF-8; iconv -f latin1 -t utf8 makes it so"},
 	{peer.ErrUnreachable, exitUnreachable, "unreachable", "is yodeld running there? --server HOST[:PORT] or YODEL_SERVER names another daemon"},
 	{peer.ErrLost, exitUnreachable, "lost", ""},
+	{errNotSent, exitUnreachable, "not_sent", ""},
 	{peer.ErrNoReport, exitUnreachable, "no_report", ""},
 	{peer.ErrClosed, exitUnreachable, "lost", ""},
 	{errNoAnswer, exitUnreachable, "timeout", "--timeout 1m waits longer"},

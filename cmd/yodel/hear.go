@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -36,8 +37,11 @@ func hearAction(ctx context.Context, sh *shell, c *cli.Context) error {
 	if err := sh.checkOutput(output); err != nil {
 		return err
 	}
-	ctx, cancel := watchReader(ctx, sh.out.stdout)
-	defer cancel()
+	if output == toStdout || sh.json { // else nothing goes to standard output, and its reader does not matter
+		var cancel context.CancelFunc
+		ctx, cancel = watchReader(ctx, sh.out.stdout)
+		defer cancel()
+	}
 	client, err := sh.dial(ctx, dialing{nick: true, reconnect: true})
 	if err != nil {
 		return err
@@ -88,6 +92,8 @@ func (sh *shell) hear(ctx context.Context, client *peer.Client, h hearing) error
 		select {
 		case err := <-played:
 			return firstError(err, context.Cause(ctx))
+		case <-ctx.Done():
+			return firstError(completed(played), context.Cause(ctx))
 		case ev, ok := <-client.Events():
 			if !ok {
 				stop()
@@ -97,5 +103,20 @@ func (sh *shell) hear(ctx context.Context, client *peer.Client, h hearing) error
 				sh.tellEvent(ev)
 			}
 		}
+	}
+}
+
+// outputGrace is how long an output may take to be complete after the context's end; standard output may be blocked.
+const outputGrace = 500 * time.Millisecond
+
+// completed waits until an output is complete, but not for ever.
+func completed(played <-chan error) error {
+	grace := time.NewTimer(outputGrace)
+	defer grace.Stop()
+	select {
+	case err := <-played:
+		return err
+	case <-grace.C:
+		return nil
 	}
 }

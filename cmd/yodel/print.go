@@ -12,17 +12,20 @@ import (
 )
 
 // printer writes what a command has to say; it may be used by several goroutines. The first failed write to
-// standard output is kept (failed), so that callers need not look after every line.
+// standard output is kept (failed), so that callers need not look after every line. A write to standard output blocks
+// while its reader stalls, and holds up only those who write there too.
 type printer struct {
 	json  bool // objects in place of lines on standard output
 	quiet bool // no remarks
 	audio bool // standard output carries audio: objects go to standard error, and remarks give way to them
 
-	mu     sync.Mutex
-	stdout io.Writer
+	writing sync.Mutex // held during writes to stdout; taken before mu
+	stdout  io.Writer
+
+	mu     sync.Mutex // of what follows; never held during a write to stdout
 	stderr io.Writer
-	status bool // a status line stands on the terminal
-	err    error
+	status bool  // a status line stands on the terminal
+	err    error // of stdout, the first
 }
 
 func newPrinter(stdout, stderr io.Writer) *printer {
@@ -36,11 +39,16 @@ func (p *printer) line(text string) {
 
 // write writes bytes to standard output.
 func (p *printer) write(b []byte) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.clear()
-	if p.err == nil {
-		_, p.err = p.stdout.Write(b)
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	if p.failed() != nil {
+		return
+	}
+	p.clearStatus()
+	if _, err := p.stdout.Write(b); err != nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.err = err
 	}
 }
 

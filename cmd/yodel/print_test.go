@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -82,6 +83,7 @@ func TestNothingOfOthersReachesTheTerminalRaw(t *testing.T) {
 			sh.tellMessage(&peer.Message{Room: evil, From: evil, Media: "text/plain", Body: []byte(evil)}, nil)
 			sh.tellMessage(&peer.Message{Room: evil, From: evil, Media: evil, Body: []byte(evil)}, nil)
 			sh.tellJoined(&peer.Joined{Room: evil, Members: []peer.Member{{Nick: evil}}}, at)
+			sh.out.remark(shouted(evil, evil, peer.Report{}))
 			sh.out.failure(failure{message: wire.Printable(evil), hint: evil})
 		})
 		for line := range strings.Lines(stdout + stderr) {
@@ -221,6 +223,36 @@ func TestClosedStdoutIsNoticed(t *testing.T) {
 	p.line("y")
 	if err := p.failed(); !errors.Is(err, errStdoutClosed) {
 		t.Errorf("got %v, want errStdoutClosed", err)
+	}
+}
+
+func TestWatchEndsWithItsContext(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	gone := make(chan bool)
+	go func() { gone <- readerGone(ctx, int32(w.Fd())) }()
+	cancel()
+	if <-gone {
+		t.Error("a reader that is there counts as gone")
+	}
+}
+
+func TestRemarksDoNotWaitForStdout(t *testing.T) {
+	out := newStuckWriter()
+	defer close(out.release)
+	var stderr bytes.Buffer
+	p := newPrinter(out, &stderr)
+	go p.line("x")
+	<-out.entered
+	p.remark("y")
+	p.clearStatus()
+	if err := p.failed(); err != nil || stderr.String() != "y\n" {
+		t.Errorf("got %v and %q", err, stderr.String())
 	}
 }
 

@@ -134,13 +134,9 @@ func (sh *shell) readOnce(ctx context.Context, s start) error {
 	}
 	sh.tellTruncated(joined)
 	for left := joined.Replay; left > 0 && sh.out.failed() == nil; {
-		ev, err := nextEvent(ctx, client)
+		m, err := sh.nextStored(ctx, client)
 		if err != nil {
 			return err
-		}
-		m, ok := ev.(*peer.Message)
-		if !ok || m.Transient {
-			continue
 		}
 		if m.Pos > joined.Newest {
 			break
@@ -152,6 +148,23 @@ func (sh *shell) readOnce(ctx context.Context, s start) error {
 		}
 	}
 	return nil
+}
+
+// nextStored waits for a message of the room log, as long as for an answer.
+func (sh *shell) nextStored(ctx context.Context, client *peer.Client) (m *peer.Message, err error) {
+	err = sh.ask(ctx, func(ctx context.Context) error {
+		for m == nil {
+			ev, err := nextEvent(ctx, client)
+			if err != nil {
+				return err
+			}
+			if got, ok := ev.(*peer.Message); ok && !got.Transient {
+				m = got
+			}
+		}
+		return nil
+	})
+	return m, err
 }
 
 func nextEvent(ctx context.Context, client *peer.Client) (peer.Event, error) {

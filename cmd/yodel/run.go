@@ -7,7 +7,12 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
+
+// endGrace is how long a command may take to end after a signal. It may be held up for ever, by a standard output that nobody
+// reads.
+const endGrace = 800 * time.Millisecond
 
 // streams are what a program reads and writes.
 type streams struct {
@@ -22,8 +27,34 @@ func run(ctx context.Context, args []string, std streams) int {
 	defer stop()
 	sh := &shell{stdin: std.in, out: newPrinter(std.out, std.err)}
 	sh.out.json = asksForJSON(args)
-	err := sh.runArgs(ctx, args)
-	return sh.finish(ctx, err)
+	ended := make(chan int, 1)
+	go func() { ended <- sh.finish(ctx, sh.runArgs(ctx, args)) }()
+	select {
+	case code := <-ended:
+		return code
+	case <-ctx.Done():
+		return sh.end(ctx, ended)
+	}
+}
+
+// end waits for a command whose context has ended. After a signal it does not wait for ever: then it says goodbye to
+// the daemon in the command's place.
+func (sh *shell) end(ctx context.Context, ended <-chan int) int {
+	var sig signalError
+	if !errors.As(context.Cause(ctx), &sig) {
+		return <-ended
+	}
+	grace := time.NewTimer(endGrace)
+	defer grace.Stop()
+	select {
+	case code := <-ended:
+		return code
+	case <-grace.C:
+	}
+	if client := sh.dialled.Load(); client != nil {
+		hangUp(client)
+	}
+	return sig.exit()
 }
 
 func (sh *shell) runArgs(ctx context.Context, args []string) error {
@@ -40,14 +71,20 @@ type signalError struct{ sig syscall.Signal }
 
 func (e signalError) Error() string { return e.sig.String() }
 
-// withSignals gives a context that ends with SIGINT or SIGTERM. After the first of them a second one kills
-// the program as usual. SIGPIPE is caught, so that a write to a closed pipe is an error like any other and the
-// daemon is told goodbye.
+// exit is the code by which a shell knows what ended a program.
+func (e signalError) exit() int { return 128 + int(e.sig) }
+
+// withSignals gives a context that ends with SIGINT, SIGTERM or, unless nohup has it ignored, SIGHUP. After the first of
+// them a second one kills the program as usual. SIGPIPE is caught, so that a write to a closed pipe is an error like any other and
+// the daemon is told goodbye.
 func withSignals(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	ends := make(chan os.Signal, 1)
 	pipes := make(chan os.Signal, 1)
 	signal.Notify(ends, syscall.SIGINT, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(ends, syscall.SIGHUP)
+	}
 	signal.Notify(pipes, syscall.SIGPIPE)
 	go func() {
 		select {
@@ -70,7 +107,7 @@ func (sh *shell) finish(ctx context.Context, err error) int {
 	sh.out.clearStatus()
 	var sig signalError
 	if errors.As(context.Cause(ctx), &sig) && (err == nil || errors.Is(err, context.Canceled) || errors.Is(err, sig)) {
-		return 128 + int(sig.sig)
+		return sig.exit()
 	}
 	if errors.Is(err, errNoCommand) {
 		_, _ = io.WriteString(sh.out.stderr, examples)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -42,8 +43,8 @@ func TestRunWithoutDaemon(t *testing.T) {
 		{"send --nick \x01 hi", 4, "illegal nick"},
 		{"send --server : hi", 2, "illegal server address"},
 		{"send --server= hi", 2, "--server is empty"},
-		{"send \xff", 2, "not UTF-8"},
-		{"send " + strings.Repeat("x", 70000), 2, "message too long: 70000 bytes, at most 61440"},
+		{"send \xff", 1, "iconv"},
+		{"send " + strings.Repeat("x", 70000), 1, "message too long: 70000 bytes, at most 61440"},
 		{"send hi --quiet", 2, "nothing was sent"},
 		{"read -n -1", 2, "-n -1"},
 		{"read -n x", 2, "invalid value"},
@@ -84,6 +85,21 @@ func TestRunEmptyText(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+func TestRunHelpIntoAFullDisk(t *testing.T) {
+	for _, args := range [][]string{{"yodel", "--help"}, {"yodel", "help", "read"}} {
+		var stderr bytes.Buffer
+		got := run(t.Context(), args, streams{strings.NewReader(""), brokenWriter{syscall.ENOSPC}, &stderr})
+		if got != exitFailed || !strings.Contains(stderr.String(), "yodel: error: standard output: no space left") {
+			t.Errorf("%v: exit %d with %q", args, got, stderr.String())
+		}
+	}
+}
+
+// brokenWriter fails in one way.
+type brokenWriter struct{ err error }
+
+func (w brokenWriter) Write([]byte) (int, error) { return 0, w.err }
 
 func TestRunAloneIsTenLines(t *testing.T) {
 	got := yodel(t)

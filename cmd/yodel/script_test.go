@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -36,6 +37,7 @@ func (w withDaemon) Run() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // else under nohup the programs would leave it ignored
 	dir, err := os.MkdirTemp("", "yodeld")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -60,7 +62,10 @@ func (w withDaemon) Run() int {
 //	exits CODE program...      runs a program that must exit with CODE
 //	start NAME program...      runs a program beside the script; its output goes to NAME.out and NAME.err
 //	start-tty NAME program...  runs it on a terminal; what it writes goes to NAME.out
+//	start-stalled NAME program...  runs it with a standard output that nobody reads
+//	full NAME                  waits until that takes no more
 //	type NAME text             writes a line to its standard input; without text that is closed
+//	type-file NAME FILE        writes a file to it
 //	await FILE pattern [n]     waits until the pattern is in FILE, n times
 //	ends NAME CODE [-SIGNAL]   sends it the signal, and waits until it exits with CODE
 //	tone FILE seconds rate     writes a WAV with a tone of 440 Hz
@@ -77,17 +82,20 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"daemon":       cmdDaemon,
-			"daemon-stop":  cmdDaemonStop,
-			"daemon-again": cmdDaemonAgain,
-			"exits":        cmdExits,
-			"start":        cmdStart,
-			"start-tty":    cmdStartTTY,
-			"type":         cmdType,
-			"await":        cmdAwait,
-			"ends":         cmdEnds,
-			"tone":         cmdTone,
-			"sounds":       cmdSounds,
+			"daemon":        cmdDaemon,
+			"daemon-stop":   cmdDaemonStop,
+			"daemon-again":  cmdDaemonAgain,
+			"exits":         cmdExits,
+			"start":         cmdStart,
+			"start-tty":     cmdStartTTY,
+			"start-stalled": cmdStartStalled,
+			"full":          cmdFull,
+			"type":          cmdType,
+			"type-file":     cmdTypeFile,
+			"await":         cmdAwait,
+			"ends":          cmdEnds,
+			"tone":          cmdTone,
+			"sounds":        cmdSounds,
 		},
 		RequireExplicitExec: true,
 	})
@@ -108,10 +116,11 @@ func worldOf(ts *testscript.TestScript) *world {
 
 // process is a running program.
 type process struct {
-	cmd   *exec.Cmd
-	stdin io.WriteCloser
-	done  chan struct{}
-	err   error // once done
+	cmd     *exec.Cmd
+	stdin   io.WriteCloser
+	stalled *os.File // of start-stalled: its standard output
+	done    chan struct{}
+	err     error // once done
 }
 
 // program makes a command in the script's folder and environment.
@@ -175,7 +184,8 @@ func (p *process) exit(ts *testscript.TestScript) int {
 
 func (p *process) signal(ts *testscript.TestScript, arg string) {
 	signals := map[string]syscall.Signal{
-		"-TERM": syscall.SIGTERM, "-INT": syscall.SIGINT, "-KILL": syscall.SIGKILL, "-STOP": syscall.SIGSTOP, "-CONT": syscall.SIGCONT,
+		"-TERM": syscall.SIGTERM, "-INT": syscall.SIGINT, "-HUP": syscall.SIGHUP,
+		"-KILL": syscall.SIGKILL, "-STOP": syscall.SIGSTOP, "-CONT": syscall.SIGCONT,
 	}
 	sig, ok := signals[arg]
 	if !ok {
@@ -252,6 +262,11 @@ func cmdType(ts *testscript.TestScript, _ bool, args []string) {
 		return
 	}
 	_, err := io.WriteString(p.stdin, strings.Join(args[1:], " ")+"\n")
+	ts.Check(err)
+}
+
+func cmdTypeFile(ts *testscript.TestScript, _ bool, args []string) {
+	_, err := io.WriteString(background(ts, args[0]).stdin, ts.ReadFile(args[1]))
 	ts.Check(err)
 }
 

@@ -39,7 +39,7 @@ func sendAction(ctx context.Context, sh *shell, c *cli.Context) error {
 		return withHint(usagef("empty message"), "yodel send without TEXT sends the lines of standard input")
 	}
 	if err := checkText([]byte(text)); err != nil {
-		return usagef("%v", err)
+		return err
 	}
 	return sh.send(ctx, []byte(text))
 }

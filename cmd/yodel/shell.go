@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"yodel/peer"
@@ -22,7 +23,8 @@ type shell struct {
 	stdin io.Reader
 	out   *printer
 	settings
-	hearing bool // talks are told when they are heard
+	hearing bool                        // talks are told when they are heard
+	dialled atomic.Pointer[peer.Client] // nil before
 }
 
 // identityFile loads the identity, making it on first use.
@@ -72,7 +74,9 @@ func (sh *shell) dial(ctx context.Context, how dialing) (*peer.Client, error) {
 		return nil, context.Cause(ctx)
 	case err != nil:
 		return nil, err
-	case sh.verbose:
+	}
+	sh.dialled.Store(client)
+	if sh.verbose {
 		sh.out.errorLine(fmt.Sprintf("connected to %s in %v, %s; this is %s", client.Addr(),
 			time.Since(started).Round(time.Millisecond), client.Daemon(), client.Fingerprint()))
 	}

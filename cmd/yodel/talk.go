@@ -11,6 +11,7 @@ import (
 
 	"yodel/peer"
 	"yodel/peer/audio"
+	"yodel/wire"
 )
 
 func (sh *shell) talkCommand() *cli.Command {
@@ -107,7 +108,7 @@ func (sh *shell) chooseCodec(name string) (audio.Codec, error) {
 func (sh *shell) talkFile(ctx context.Context, s shout) error {
 	in := sh.stdin
 	if s.file != "-" {
-		f, err := os.Open(s.file)
+		f, err := unlessEnded(ctx, func() (*os.File, error) { return os.Open(s.file) })
 		if err != nil {
 			return err
 		}
@@ -136,23 +137,30 @@ func waitFor(delay time.Duration) time.Duration { return delay + 5*time.Second }
 
 // openSource reads the header, which a pipe may keep us waiting for.
 func openSource(ctx context.Context, r io.Reader, s shout) (*audio.Source, error) {
+	src, err := unlessEnded(ctx, func() (*audio.Source, error) { return audio.Open(r, s.format) })
+	if err != nil && ctx.Err() == nil && s.file != "-" && s.file != "" {
+		return nil, fmt.Errorf("%s: %w", s.file, err)
+	}
+	return src, err
+}
+
+// unlessEnded runs what a pipe may hold up for ever on a goroutine of its own, which is left behind when the context ends.
+func unlessEnded[T any](ctx context.Context, open func() (T, error)) (T, error) {
 	type opened struct {
-		src *audio.Source
-		err error
+		value T
+		err   error
 	}
 	done := make(chan opened, 1)
 	go func() {
-		src, err := audio.Open(r, s.format)
-		done <- opened{src, err}
+		value, err := open()
+		done <- opened{value, err}
 	}()
 	select {
 	case o := <-done:
-		if o.err != nil && s.file != "-" && s.file != "" {
-			return nil, fmt.Errorf("%s: %w", s.file, o.err)
-		}
-		return o.src, o.err
+		return o.value, o.err
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		var none T
+		return none, context.Cause(ctx)
 	}
 }
 
@@ -237,6 +245,9 @@ func (t *talker) shout(ctx context.Context, src *audio.Source) error {
 	t.tellStart(talk)
 	played := talk.Play(ctx, src, t.progress(src))
 	t.out.clearStatus()
+	if t.echo != nil {
+		t.echo.expect(talk.SSRC())
+	}
 	// The end is told also when the context has ended: the room should not wait for more.
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout(ctx, t.delay))
 	report, err := talk.End(ending)
@@ -248,7 +259,7 @@ func (t *talker) shout(ctx context.Context, src *audio.Source) error {
 	if t.echo == nil {
 		return nil
 	}
-	return t.echo.wait(ctx, talk.SSRC(), t.delay)
+	return t.echo.wait(ctx, t.delay)
 }
 
 // endTimeout: who was interrupted does not want to wait for the report.
@@ -279,5 +290,9 @@ func (t *talker) tellEnd(talk *peer.Talk, r peer.Report) {
 		o.Duration, o.Frames, o.Lost = &seconds, &r.Frames, &r.Lost
 		t.out.object(o)
 	}
-	t.out.remark(fmt.Sprintf("%s shouted %s in %s; %d of %d frames lost", t.client.Nick(), tenth(r.Duration), t.room, r.Lost, r.Frames))
+	t.out.remark(shouted(t.client.Nick(), t.room, r))
+}
+
+func shouted(nick, room string, r peer.Report) string {
+	return fmt.Sprintf("%s shouted %s in %s; %d of %d frames lost", wire.Printable(nick), tenth(r.Duration), wire.Printable(room), r.Lost, r.Frames)
 }

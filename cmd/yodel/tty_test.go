@@ -45,13 +45,13 @@ func cmdStartTTY(ts *testscript.TestScript, neg bool, args []string) {
 		_, _ = io.Copy(out, master) // ends with EIO when the slave is closed
 		close(copied)
 	}()
-	p := watch(ts, args[0], cmd)
-	ts.Check(slave.Close())
-	p.stdin = master
-	ts.Defer(func() {
+	ts.Defer(func() { // once the program has ended: what is deferred first runs last
 		<-copied
 		_ = out.Close()
 		_ = master.Close()
 	})
+	p := watch(ts, args[0], cmd)
+	ts.Check(slave.Close())
+	p.stdin = master
 	worldOf(ts).background[args[0]] = p
 }
