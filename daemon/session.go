@@ -46,7 +46,6 @@ type session struct {
 	tx      *secure.Tx
 	rx      *secure.Rx
 	stream  *stream.Stream
-	numbers wire.Unwrapper // of the stream's packets as they are sent
 
 	nick    string // empty: none yet
 	key     string // its comparison form
@@ -240,10 +239,9 @@ func (s *session) flush(now time.Time) {
 		return
 	}
 	for {
-		plain, kind := s.stream.AppendDatagram(now, s.hub.built[:0])
+		plain, kind, number := s.stream.AppendPacket(now, s.hub.built[:0])
 		switch kind {
 		case stream.RTP:
-			number, _ := s.numbers.Unwrap(binary.BigEndian.Uint16(plain[2:]))
 			s.sendRTP(plain, number)
 			continue
 		case stream.RTCP:

@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"net/netip"
 	"testing"
@@ -72,18 +71,17 @@ func (w *world) send(from netip.AddrPort, b []byte) {
 
 // client is a peer of the simplest kind.
 type client struct {
-	w       *world
-	addr    netip.AddrPort
-	id      *secure.Identity
-	conn    *secure.MemConn
-	in      chan []byte
-	do      chan func(now time.Time)
-	ended   chan struct{}
-	tx      *secure.Tx
-	rx      *secure.Rx
-	stream  *stream.Stream
-	numbers wire.Unwrapper
-	send    func(b []byte) // the way to the daemon
+	w      *world
+	addr   netip.AddrPort
+	id     *secure.Identity
+	conn   *secure.MemConn
+	in     chan []byte
+	do     chan func(now time.Time)
+	ended  chan struct{}
+	tx     *secure.Tx
+	rx     *secure.Rx
+	stream *stream.Stream
+	send   func(b []byte) // the way to the daemon
 
 	got   []*wire.Message
 	heard []heard
@@ -269,10 +267,9 @@ func (c *client) open(now time.Time, b []byte) {
 
 func (c *client) flush(now time.Time) {
 	for {
-		plain, kind := c.stream.AppendDatagram(now, nil)
+		plain, kind, number := c.stream.AppendPacket(now, nil)
 		switch kind {
 		case stream.RTP:
-			number, _ := c.numbers.Unwrap(binary.BigEndian.Uint16(plain[2:]))
 			c.sendRTP(plain, number)
 		case stream.RTCP:
 			c.sendRTCP(plain)

@@ -76,7 +76,6 @@ type fakeDaemon struct {
 	tx       *secure.Tx
 	rx       *secure.Rx
 	stream   *stream.Stream
-	numbers  wire.Unwrapper
 	messages []*wire.Message // that came
 	audio    []rtp.Packet    // that came
 	raw      [][]byte        // the same, plaintext
@@ -267,14 +266,13 @@ func (d *fakeDaemon) take(t testing.TB, now time.Time, b []byte) {
 // give sends what the daemon's stream has to send.
 func (d *fakeDaemon) give(r *rig) (some bool) {
 	for {
-		b, kind := d.stream.AppendDatagram(r.now, nil)
+		b, kind, number := d.stream.AppendPacket(r.now, nil)
 		if kind == stream.None {
 			return some
 		}
 		some = true
 		var err error
 		if kind == stream.RTP {
-			number, _ := d.numbers.Unwrap(uint16(b[2])<<8 | uint16(b[3]))
 			b, err = d.tx.SealRTP(nil, b, number)
 		} else {
 			b, err = d.tx.SealRTCP(nil, b)

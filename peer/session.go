@@ -14,12 +14,11 @@ import (
 
 // session is what ends with one secured connection.
 type session struct {
-	write   func(datagram []byte) error // to the socket
-	tx      *secure.Tx
-	rx      *secure.Rx
-	stream  *stream.Stream
-	numbers wire.Unwrapper // of the message packets sent
-	err     error          // why it is over
+	write  func(datagram []byte) error // to the socket
+	tx     *secure.Tx
+	rx     *secure.Rx
+	stream *stream.Stream
+	err    error // why it is over
 
 	welcomed    bool
 	lastMessage time.Time // when a message was sent
@@ -73,22 +72,15 @@ func random32() uint32 {
 // flush sends what the message stream has to send.
 func (s *session) flush(now time.Time) {
 	for s.err == nil {
-		packet, kind := s.stream.AppendDatagram(now, s.packet[:0])
+		packet, kind, number := s.stream.AppendPacket(now, s.packet[:0])
 		switch kind {
 		case stream.RTP:
-			s.sendMessages(packet)
+			s.sendRTP(packet, number)
 		case stream.RTCP:
 			s.sendRTCP(packet)
 		default:
 			return
 		}
-	}
-}
-
-func (s *session) sendMessages(packet []byte) {
-	number, ok := s.numbers.Unwrap(binary.BigEndian.Uint16(packet[2:]))
-	if ok {
-		s.sendRTP(packet, number)
 	}
 }
 

@@ -1,7 +1,7 @@
 // Yodeld is the daemon: it keeps the address table of clients and relays messages and audio between the members of
 // rooms.
 //
-//	yodeld serve [--listen A] [--state DIR] [--delay D] [--room NAME=DELAY ...]
+//	yodeld serve [--listen A] [--access open] [--state DIR] [--delay D] [--room NAME=DELAY ...]
 //	yodeld key
 //
 // Serve runs in the foreground until SIGTERM or SIGINT, prints one line on standard output when it can be used, and logs to

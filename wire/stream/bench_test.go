@@ -71,7 +71,7 @@ func (e *exchange) message(t testing.TB, msg []byte) {
 	}
 	for i := range 4 {
 		from := e.ends[i%2]
-		out, kind := from.AppendDatagram(e.now, e.buf[:0])
+		out, kind, _ := from.AppendPacket(e.now, e.buf[:0])
 		if kind == None {
 			continue
 		}

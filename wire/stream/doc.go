@@ -25,7 +25,7 @@
 //
 // One goroutine at a time owns a Stream. After every call of HandlePacket, HandleReport, Send and Advance it
 //
-//   - calls AppendDatagram until that says None, protects what comes as RTP or RTCP, and sends it;
+//   - calls AppendPacket until that says None, protects what comes as RTP or RTCP, and sends it;
 //   - takes what Receive has;
 //   - sets its timer to Deadline and calls Advance when that has passed.
 //

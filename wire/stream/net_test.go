@@ -115,7 +115,7 @@ func (n *network) send(from, size int) {
 func (n *network) flush(from int) {
 	e := n.ends[from]
 	for {
-		out, kind := e.AppendDatagram(n.now, e.buf[:0])
+		out, kind, _ := e.AppendPacket(n.now, e.buf[:0])
 		e.buf = out
 		if kind == None {
 			break

@@ -51,7 +51,7 @@ func (l *listener) mustHear(seq uint16, payload []byte) {
 // wantReport wants a report now: '1' arrived, '.' did not. With nothing wanted there must be no report.
 func (l *listener) wantReport(begin uint16, arrived string) {
 	l.t.Helper()
-	out, kind := l.s.AppendDatagram(l.now, nil)
+	out, kind, _ := l.s.AppendPacket(l.now, nil)
 	if arrived == "" && kind == None {
 		return
 	}
@@ -142,7 +142,7 @@ func TestReportTellsTheAckDelay(t *testing.T) {
 	l.mustHear(0, payload(0, whole(0, "a")))
 	l.now = l.now.Add(10 * time.Millisecond)
 	l.mustHear(1, payload(1, whole(1, "b")))
-	out, _ := l.s.AppendDatagram(l.now, nil)
+	out, _, _ := l.s.AppendPacket(l.now, nil)
 	r := parseReport(t, out)
 	if ago, ok := wire.ArrivedAgo(r.Metrics[0]); !ok || ago < 9*time.Millisecond || ago > 10*time.Millisecond {
 		t.Errorf("the first arrived %v ago, %v; want 10 ms", ago, ok)
@@ -268,7 +268,7 @@ func TestFullTakesTheNextMessage(t *testing.T) {
 	for ; l.s.in.held+heldFor(len(big)) <= MaxHeld; number++ {
 		l.mustHear(1, payload(0, wire.Chunk{Message: number, Total: len(big), Data: big}))
 	}
-	l.s.AppendDatagram(l.now, nil)
+	l.s.AppendPacket(l.now, nil)
 	if err := l.hear(2, payload(0, wire.Chunk{Message: number, Total: len(big), Data: big}, wire.Chunk{Message: 0, Total: len(big), Data: big})); !errors.Is(err, ErrFull) {
 		t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ func newScript(t *testing.T, cfg Config) *script {
 func (x *script) flush() {
 	x.t.Helper()
 	for {
-		out, kind := x.s.AppendDatagram(x.now, nil)
+		out, kind, _ := x.s.AppendPacket(x.now, nil)
 		switch kind {
 		case None:
 			return

@@ -9,19 +9,21 @@ import (
 	"yodel/wire"
 )
 
-// AppendDatagram appends the next packet to send, to be protected as its kind says, or nothing. The caller calls it until it says None,
-// after everything that it told the stream. Together with protection no packet exceeds wire.MaxDatagram.
-func (s *Stream) AppendDatagram(now time.Time, dst []byte) (out []byte, kind Kind) {
+// AppendPacket appends the next packet to send, to be protected as its kind says, or nothing. number is the packet number of an RTP
+// packet: the extended index under which it is protected. The caller calls it until it says None, after everything that it
+// told the stream. Together with protection no packet exceeds wire.MaxDatagram.
+func (s *Stream) AppendPacket(now time.Time, dst []byte) (out []byte, kind Kind, number uint64) {
 	switch {
 	case s.err != nil:
-		return dst, None
+		return dst, None, 0
 	case s.acks.due:
 		s.stats.ReportsSent++
-		return s.appendReport(now, dst), RTCP
+		return s.appendReport(now, dst), RTCP, 0
 	case s.maySend():
-		return s.appendPacket(now, dst), RTP
+		number = uint64(s.sent.end())
+		return s.appendPacket(now, dst), RTP, number
 	}
-	return dst, None
+	return dst, None, 0
 }
 
 // maySend tells if there is something to send and the windows allow it.

@@ -19,7 +19,7 @@ type Config struct {
 	InitialRTT time.Duration
 }
 
-// Kind tells what AppendDatagram appended.
+// Kind tells what AppendPacket appended.
 type Kind uint8
 
 // The kinds of packets that a stream sends.
@@ -107,7 +107,7 @@ func (s *Stream) Heard(now time.Time) {
 }
 
 // Advance does what is due at now: it finds lost packets, allows probes and reports, and declares death. Packets to send
-// come from AppendDatagram afterwards.
+// come from AppendPacket afterwards.
 func (s *Stream) Advance(now time.Time) {
 	if s.err != nil {
 		return

@@ -153,7 +153,7 @@ func TestBothEndsLearnThatTheOtherIsDead(t *testing.T) {
 				if !errors.Is(e.Err(), ErrDead) || !errors.Is(e.Send([]byte("x")), ErrDead) {
 					t.Errorf("end %d: %v", i, e.Err())
 				}
-				if _, kind := e.AppendDatagram(n.now, nil); kind != None {
+				if _, kind, _ := e.AppendPacket(n.now, nil); kind != None {
 					t.Errorf("a dead end sends %v", kind)
 				}
 				if !e.Deadline().IsZero() {
