@@ -165,7 +165,7 @@ func handle(s *Stream, now time.Time, datagram []byte) error {
 	switch wire.KindOf(datagram) {
 	case wire.KindRTCP:
 		packets, err := wire.ParseRTCP(datagram)
-		if err != nil {
+		if err != nil || len(packets) == 0 {
 			return err
 		}
 		report, ok := packets[0].(*rtcp.CCFeedbackReport)
