@@ -1,7 +1,9 @@
 package daemon
 
 import (
+	"net/netip"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -175,4 +177,45 @@ func TestObserverHearsNothing(t *testing.T) {
 			t.Errorf("the observer heard %d packets, the member %d", len(b.heard), len(a.heard))
 		}
 	})
+}
+
+// The way of an audio packet from the socket to all who hear it allocates nothing once it is running.
+func TestForwardingAllocatesNothing(t *testing.T) {
+	for name, delay := range map[string]time.Duration{"live": 0, "echo": 40 * time.Millisecond} {
+		inWorld(t, Config{Delay: delay}, func(t *testing.T, w *world) {
+			a := w.connect("10.0.0.1:1", newID(t))
+			a.enter("alice", "lobby", nil)
+			for i := range 5 {
+				b := w.connect("10.0.0.2:"+strconv.Itoa(i+1), newID(t))
+				b.enter("bob"+strconv.Itoa(i), "lobby", nil)
+			}
+			ssrc := a.talk("lobby", 0, 0)
+			const warm, runs = 500, 1000
+			var sealed [][]byte
+			a.run(func(time.Time) {
+				a.send = func(b []byte) { sealed = append(sealed, b) }
+			})
+			for i := range warm + runs + 1 {
+				a.speak(ssrc, uint16(i), uint32(i)*960)
+			}
+			// The loop is idle: the hub is the test's for as long as the bubble's clock stands still.
+			h, began, i, sent := w.server.hub, time.Now(), 0, 0
+			h.out = func(netip.AddrPort, []byte) error { sent++; return nil }
+			step := func() {
+				now := began.Add(time.Duration(i) * 20 * time.Millisecond)
+				h.datagram(now, a.addr, sealed[i])
+				h.advance(now)
+				i++
+			}
+			for range warm {
+				step()
+			}
+			if n := testing.AllocsPerRun(runs, step); n != 0 {
+				t.Errorf("%s: %v allocations a packet", name, n)
+			}
+			if sent < 6*(warm+runs-5) {
+				t.Errorf("%s: %d datagrams were sent for %d packets and 6 who hear", name, sent, i)
+			}
+		})
+	}
 }

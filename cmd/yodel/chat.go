@@ -77,7 +77,7 @@ func newChat(sh *shell, client *peer.Client) *chat {
 func (c *chat) run(ctx context.Context, logID []byte) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	go func() { cancel(c.show(ctx, logID)) }()
+	go func() { cancel(c.followEvents(ctx, follow{c.client, logID, c.typedHere})) }()
 	go c.doTyped(ctx)
 	done := make(chan struct{})
 	go func() {
@@ -115,30 +115,6 @@ func (c *chat) leave(ctx context.Context, done <-chan struct{}) error {
 			}
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		}
-	}
-}
-
-// show prints what happens in the room, except what was typed here.
-func (c *chat) show(ctx context.Context, logID []byte) error {
-	for {
-		ev, err := nextEvent(ctx, c.client)
-		if err != nil {
-			return err
-		}
-		switch ev := ev.(type) {
-		case *peer.Message:
-			if !c.typedHere(ev.ID) {
-				c.tellMessage(ev, logID)
-			}
-		case *peer.Back:
-			logID = logOf(ev, c.room, logID)
-			c.tellEvent(ev)
-		default:
-			c.tellEvent(ev)
-		}
-		if err := c.out.failed(); err != nil {
-			return err
 		}
 	}
 }

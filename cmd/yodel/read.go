@@ -197,20 +197,30 @@ func (sh *shell) follow(ctx context.Context, s start) error {
 		return err
 	}
 	sh.tellTruncated(joined)
-	return sh.followEvents(ctx, client, joined.LogID)
+	return sh.followEvents(ctx, follow{client: client, logID: joined.LogID})
 }
 
-func (sh *shell) followEvents(ctx context.Context, client *peer.Client, logID []byte) error {
+// follow is what followEvents prints.
+type follow struct {
+	client *peer.Client
+	logID  []byte
+	skip   func(id uint64) bool // messages that are not printed; nil: none
+}
+
+// followEvents prints what happens in the room until ctx or the session ends, or nobody reads any more.
+func (sh *shell) followEvents(ctx context.Context, f follow) error {
 	for {
-		ev, err := nextEvent(ctx, client)
+		ev, err := nextEvent(ctx, f.client)
 		if err != nil {
 			return err
 		}
 		switch ev := ev.(type) {
 		case *peer.Message:
-			sh.tellMessage(ev, logID)
+			if f.skip == nil || !f.skip(ev.ID) {
+				sh.tellMessage(ev, f.logID)
+			}
 		case *peer.Back:
-			logID = logOf(ev, sh.room, logID)
+			f.logID = logOf(ev, sh.room, f.logID)
 			sh.tellEvent(ev)
 		default:
 			sh.tellEvent(ev)
