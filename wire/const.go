@@ -43,7 +43,21 @@ const (
 	KeepaliveEvery = 15 * time.Second // RTCP reports otherwise; NATs forget after 30 s
 	ByeTimes       = 3                // a BYE is sent so often …
 	ByeSpacing     = 50 * time.Millisecond
+	DoubtAfter     = 5 * time.Second // without an answer a peer asks for its path
 )
+
+// When a peer makes a new handshake beside its session. The daemon ends a session that goes a quarter beyond.
+const (
+	RekeyAfter   = 24 * time.Hour
+	RekeyPackets = 1 << 30 // of one direction (RFC 3711, 9.2, leaves room for twice that in SRTCP)
+	RekeySSRCs   = 4096    // of one direction
+)
+
+// FirstCredit is how many bytes of Publish and Entry messages each side may send before it gets Credit.
+const FirstCredit = 256 << 10
+
+// MaxHints is how many hints a second the daemon sends to addresses that it does not know, in all.
+const MaxHints = 100
 
 // MaxFirstSeq bounds the sequence number with which a stream begins: a wrap cannot come before its receiver has
 // heard something of it (RFC 3711, 3.3.1).

@@ -14,6 +14,7 @@ const (
 	ByeNoHello  = "said no hello"
 	ByeSlow     = "too far behind"
 	ByeKeys     = "the keys are used up"
+	ByeCredit   = "sent more than its credit"
 	ByeReplaced = "replaced by a new session" // in presence only
 )
 

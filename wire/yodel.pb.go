@@ -649,7 +649,7 @@ type Welcome struct {
 	Version       uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
 	Software      string                 `protobuf:"bytes,2,opt,name=software,proto3" json:"software,omitempty"`
 	Features      []string               `protobuf:"bytes,3,rep,name=features,proto3" json:"features,omitempty"`
-	SessionId     []byte                 `protobuf:"bytes,4,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`     // 16 bytes
+	SessionId     []byte                 `protobuf:"bytes,4,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`     // 16 bytes; that of Hello when the session was resumed
 	Nick          string                 `protobuf:"bytes,5,opt,name=nick,proto3" json:"nick,omitempty"`                                // as it stands now; empty when the wished one was refused
 	MaxMessage    uint32                 `protobuf:"varint,6,opt,name=max_message,json=maxMessage,proto3" json:"max_message,omitempty"` // bytes of one Publish body
 	unknownFields protoimpl.UnknownFields
@@ -1135,10 +1135,10 @@ type Joined struct {
 	Truncated     bool                   `protobuf:"varint,6,opt,name=truncated,proto3" json:"truncated,omitempty"`                  // what was asked for is not all there any more
 	DelayMs       uint32                 `protobuf:"varint,7,opt,name=delay_ms,json=delayMs,proto3" json:"delay_ms,omitempty"`       // echo delay
 	LeadMs        uint32                 `protobuf:"varint,8,opt,name=lead_ms,json=leadMs,proto3" json:"lead_ms,omitempty"`          // how early audio is sent
-	Members       []*Member              `protobuf:"bytes,9,rep,name=members,proto3" json:"members,omitempty"`                       // by nick, the first 200
+	Members       []*Member              `protobuf:"bytes,9,rep,name=members,proto3" json:"members,omitempty"`                       // by nick; in a room of over 200 only those who talk, at most 200
 	AtUnixNs      int64                  `protobuf:"varint,10,opt,name=at_unix_ns,json=atUnixNs,proto3" json:"at_unix_ns,omitempty"` // the daemon's clock
 	Talking       []*TalkStart           `protobuf:"bytes,11,rep,name=talking,proto3" json:"talking,omitempty"`                      // streams that are still to be heard
-	Count         uint32                 `protobuf:"varint,12,opt,name=count,proto3" json:"count,omitempty"`                         // of all members, when not all are listed
+	Count         uint32                 `protobuf:"varint,12,opt,name=count,proto3" json:"count,omitempty"`                         // of all members
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1438,11 +1438,13 @@ func (x *Member) GetSinceUnixNs() int64 {
 	return 0
 }
 
-// Presence tells who came and went.
+// Presence tells who came and went: at once in a room of up to 32 members, gathered for a second in a larger one. In one of over 200
+// it has no events, only the count.
 type Presence struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Room          string                 `protobuf:"bytes,1,opt,name=room,proto3" json:"room,omitempty"`
-	Events        []*PresenceEvent       `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
+	Events        []*PresenceEvent       `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"` // at most one a nick
+	Count         uint32                 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`  // of all members after that
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1489,6 +1491,13 @@ func (x *Presence) GetEvents() []*PresenceEvent {
 		return x.Events
 	}
 	return nil
+}
+
+func (x *Presence) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
 }
 
 type PresenceEvent struct {
@@ -2158,7 +2167,8 @@ func (x *TalkReport) GetLost() uint32 {
 	return 0
 }
 
-// Credit raises the bytes of Publish and Entry that the other side may send, in all since the start.
+// Credit raises the bytes of Publish (from the daemon) or Entry (from the peer) that the other side may send, counted as whole
+// messages of the stream since the start of the session. At the start it is 256 KiB.
 type Credit struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Limit         uint64                 `protobuf:"varint,1,opt,name=limit,proto3" json:"limit,omitempty"`
@@ -2206,6 +2216,7 @@ func (x *Credit) GetLimit() uint64 {
 type Ping struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Request       uint64                 `protobuf:"varint,1,opt,name=request,proto3" json:"request,omitempty"`
+	Padding       []byte                 `protobuf:"bytes,2,opt,name=padding,proto3" json:"padding,omitempty"` // from a peer: makes the datagram long enough for a hint that the daemon has forgotten the session
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2245,6 +2256,13 @@ func (x *Ping) GetRequest() uint64 {
 		return x.Request
 	}
 	return 0
+}
+
+func (x *Ping) GetPadding() []byte {
+	if x != nil {
+		return x.Padding
+	}
+	return nil
 }
 
 type Pong struct {
@@ -2707,10 +2725,11 @@ const file_wire_yodel_proto_rawDesc = "" +
 	"\vfingerprint\x18\x02 \x01(\fR\vfingerprint\x12\x18\n" +
 	"\aaddress\x18\x03 \x01(\tR\aaddress\x12\x18\n" +
 	"\atalking\x18\x04 \x01(\bR\atalking\x12\"\n" +
-	"\rsince_unix_ns\x18\x05 \x01(\x03R\vsinceUnixNs\"L\n" +
+	"\rsince_unix_ns\x18\x05 \x01(\x03R\vsinceUnixNs\"b\n" +
 	"\bPresence\x12\x12\n" +
 	"\x04room\x18\x01 \x01(\tR\x04room\x12,\n" +
-	"\x06events\x18\x02 \x03(\v2\x14.yodel.PresenceEventR\x06events\"f\n" +
+	"\x06events\x18\x02 \x03(\v2\x14.yodel.PresenceEventR\x06events\x12\x14\n" +
+	"\x05count\x18\x03 \x01(\rR\x05count\"f\n" +
 	"\rPresenceEvent\x12\x16\n" +
 	"\x06joined\x18\x01 \x01(\bR\x06joined\x12%\n" +
 	"\x06member\x18\x02 \x01(\v2\r.yodel.MemberR\x06member\x12\x16\n" +
@@ -2767,9 +2786,10 @@ const file_wire_yodel_proto_rawDesc = "" +
 	"\breceived\x18\x03 \x01(\rR\breceived\x12\x12\n" +
 	"\x04lost\x18\x04 \x01(\rR\x04lost\"\x1e\n" +
 	"\x06Credit\x12\x14\n" +
-	"\x05limit\x18\x01 \x01(\x04R\x05limit\" \n" +
+	"\x05limit\x18\x01 \x01(\x04R\x05limit\":\n" +
 	"\x04Ping\x12\x18\n" +
-	"\arequest\x18\x01 \x01(\x04R\arequest\" \n" +
+	"\arequest\x18\x01 \x01(\x04R\arequest\x12\x18\n" +
+	"\apadding\x18\x02 \x01(\fR\apadding\" \n" +
 	"\x04Pong\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\x04R\arequest\"3\n" +
 	"\x03Who\x12\x18\n" +

@@ -78,6 +78,9 @@ func parseError(m *stun.Message) (BindingReply, error) {
 	if err := code.GetFrom(m); err != nil {
 		return BindingReply{}, fmt.Errorf("%w: %w", ErrBindingReply, err)
 	}
+	if code.Code == stun.CodeUnauthorized {
+		return BindingReply{}, fmt.Errorf("%w: %w", ErrBindingRefused, ErrUnknownSession)
+	}
 	if code.Code != stun.CodeStaleNonce {
 		return BindingReply{}, fmt.Errorf("%w: %d %q", ErrBindingRefused, code.Code, code.Reason)
 	}

@@ -24,6 +24,8 @@ var (
 var (
 	// ErrBindingReply is a datagram that is not the answer to this Binding Request; it is to be ignored.
 	ErrBindingReply = errors.New("not an answer to this binding request")
+	// ErrUnknownSession is an ErrBindingRefused with code 401: the daemon does not have the session that was asked for.
+	ErrUnknownSession = errors.New("the daemon does not know the session")
 	// ErrBindingRefused is an answer with an error other than 438 (Stale Nonce).
 	ErrBindingRefused = errors.New("binding refused")
 )

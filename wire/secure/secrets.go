@@ -17,6 +17,7 @@ const exporterLabel = "EXTRACTOR-dtls_srtp"
 type Secrets struct {
 	Remote Fingerprint // the key that the other side has proved to have
 
+	path          PathKey
 	profile       srtp.ProtectionProfile
 	local, remote masterKey
 	protected     bool
@@ -49,6 +50,9 @@ func (s *Secrets) Free() {
 		held.end()
 	}
 }
+
+// PathKey is the key for requests about the session's path.
+func (s *Secrets) PathKey() PathKey { return s.path }
 
 // Protect gives the protection of what is sent and of what is received. It works once, because a second Tx
 // under the same keys would repeat nonces (rule R4): then it is ErrProtected.
@@ -96,7 +100,11 @@ func exportSecrets(held *association, client bool) (*Secrets, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Secrets{Remote: remote, profile: profile}
+	path, err := state.ExportKeyingMaterial(pathLabel, nil, len(PathKey{}))
+	if err != nil {
+		return nil, err
+	}
+	s := &Secrets{Remote: remote, profile: profile, path: PathKey(path)}
 	s.local, s.remote = splitKeys(material, keyLen, client)
 	s.held.Store(held)
 	return s, nil

@@ -53,7 +53,8 @@ func NewValidatorWithSecret(secret []byte) *Validator {
 // A Binding Request (RFC 8489, 3) with a good NONCE gets a success with XOR-MAPPED-ADDRESS. Without, it gets error
 // 438 with a NONCE that is good for one to two minutes, if the request is as long as this answer
 // (it is made so by PADDING, RFC 5780, 7.6), and else nothing. Attributes with other meanings are ignored. What is not exactly
-// one Binding Request gets nothing.
+// one Binding Request gets nothing. A request with USERNAME and a good nonce gets nothing either: it is one about the path of
+// a session (ParsePathRequest), and whoever has the session answers.
 func (v *Validator) Answer(dst, datagram []byte, from netip.AddrPort, now time.Time) (reply []byte, validated bool) {
 	request := stun.Message{Raw: datagram}
 	if request.Decode() != nil || request.Type != stun.BindingRequest || !isWhole(&request) {
@@ -63,9 +64,12 @@ func (v *Validator) Answer(dst, datagram []byte, from netip.AddrPort, now time.T
 	nonce, err := request.Get(stun.AttrNonce)
 	validated = err == nil && v.good(nonce, from, now)
 	var answer *stun.Message
-	if validated {
+	switch {
+	case validated && request.Contains(stun.AttrUsername):
+		return dst, true // the session says what becomes of it
+	case validated:
 		answer = mappedAddress(request.TransactionID, from)
-	} else {
+	default:
 		answer = staleNonce(request.TransactionID, v.nonce(from, now))
 	}
 	if len(answer.Raw) > len(datagram) {

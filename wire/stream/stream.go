@@ -106,6 +106,19 @@ func (s *Stream) Heard(now time.Time) {
 	}
 }
 
+// Revive tells that the path was just shown to carry packets again, after it had not: what waits is probed at once instead of
+// after the timeout, which has grown.
+func (s *Stream) Revive(now time.Time) {
+	s.Heard(now)
+	if s.err != nil {
+		return
+	}
+	s.backoff = 0
+	if s.sent.inFlight > 0 {
+		s.probes = probesPerTimeout
+	}
+}
+
 // Advance does what is due at now: it finds lost packets, allows probes and reports, and declares death. Packets to send
 // come from AppendPacket afterwards.
 func (s *Stream) Advance(now time.Time) {
