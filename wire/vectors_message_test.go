@@ -115,8 +115,12 @@ func TestVectorsMessages(t *testing.T) {
 		messageCase{Name: "two kinds: the last one counts", Hex: unhex(t, "9a0102 0805 a20102 0806"), Inexact: true, JSON: json.RawMessage(`{"pong":{"request":"6"}}`)},
 	)
 	for _, r := range []struct{ name, hex string }{
-		{"cut off tag", "0a"}, {"length without bytes", "0aff"}, {"cut off", "0a0c0a0101"},
-		{"a tag without end", "ffffffffffffffffffffff"}, {"a string that is not UTF-8", "0a03 1a01ff"}, {"field number 0", "0001"},
+		{"cut off tag", "0a"},
+		{"length without bytes", "0aff"},
+		{"cut off", "0a0c0a0101"},
+		{"a tag without end", "ffffffffffffffffffffff"},
+		{"a string that is not UTF-8", "0a03 1a01ff"},
+		{"field number 0", "0001"},
 	} {
 		cases = append(cases, messageCase{Name: r.name, Hex: unhex(t, r.hex), Refused: true})
 	}

@@ -105,10 +105,21 @@ var streamSteps = []struct {
 	name  string
 	index uint64
 }{
-	{"first", 30000}, {"next", 30001}, {"a gap", 46000}, {"another", 62000}, {"before the wrap", 65533}, {"last before the wrap", 65535},
-	{"first after the wrap", 65536}, {"late, from before the wrap", 65534}, {"ROC 1", 65537}, {"ROC 1, later", 81900},
-	{"ROC 1, 16000 later", 97900}, {"ROC 1, 32000 later", 113900}, {"ROC 1, 48000 later", 129900},
-	{"first after the second wrap", 131072}, {"ROC 2", 131073},
+	{"first", 30000},
+	{"next", 30001},
+	{"a gap", 46000},
+	{"another", 62000},
+	{"before the wrap", 65533},
+	{"last before the wrap", 65535},
+	{"first after the wrap", 65536},
+	{"late, from before the wrap", 65534},
+	{"ROC 1", 65537},
+	{"ROC 1, later", 81900},
+	{"ROC 1, 16000 later", 97900},
+	{"ROC 1, 32000 later", 113900},
+	{"ROC 1, 48000 later", 129900},
+	{"first after the second wrap", 131072},
+	{"ROC 2", 131073},
 }
 
 // srtpGroup makes the cases of one profile and direction.
