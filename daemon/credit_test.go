@@ -19,7 +19,7 @@ func TestEntriesWaitForCredit(t *testing.T) {
 			a.publish("lobby", uint64(i), strconv.Itoa(100+i)+body)
 		}
 		a.say(wire.Encode(&wire.Message_Publish{Publish: &wire.Publish{Room: "lobby", Id: n, Body: []byte("now"), Transient: true}}))
-		pass(time.Second)
+		a.w.pass(time.Second)
 		if len(a.texts()) != n+1 {
 			t.Errorf("alice read %d", len(a.texts()))
 		}
@@ -37,12 +37,12 @@ func TestEntriesWaitForCredit(t *testing.T) {
 			t.Error("entries without new credit")
 		}
 		b.say(creditMessage(b.consumed + 100*size))
-		pass(time.Second)
+		a.w.pass(time.Second)
 		if more := len(b.texts()) - got; more < 85 || more > 100 {
 			t.Errorf("%d entries for 100 kB of credit", more)
 		}
 		b.say(creditMessage(1 << 40))
-		pass(time.Second)
+		a.w.pass(time.Second)
 		texts := b.texts()
 		if len(texts) != n {
 			t.Fatalf("%d entries of %d", len(texts), n)
@@ -71,7 +71,7 @@ func TestPublishesEarnCredit(t *testing.T) {
 					t.Fatalf("%s: no credit after %d bytes of %d", name, sent, told)
 				}
 				a.say(m)
-				pass(100 * time.Millisecond)
+				a.w.pass(100 * time.Millisecond)
 				c := last(a, (*wire.Message).GetCredit)
 				if c == nil {
 					continue
@@ -97,12 +97,12 @@ func TestPeerThatOverdrawsIsEnded(t *testing.T) {
 		s.publishes.used = s.publishes.limit - 60_000 // as if the rest waited for a disk
 		m := wire.Encode(&wire.Message_Publish{Publish: &wire.Publish{Room: "lobby", Id: 1, Body: make([]byte, 50_000)}})
 		a.say(m)
-		pass(100 * time.Millisecond)
+		a.w.pass(100 * time.Millisecond)
 		if a.bye != "" || len(all(a, (*wire.Message).GetReceipt)) != 1 {
 			t.Fatalf("within its credit: BYE %q, %d receipts", a.bye, len(all(a, (*wire.Message).GetReceipt)))
 		}
 		a.say(m)
-		pass(200 * time.Millisecond)
+		a.w.pass(200 * time.Millisecond)
 		if a.bye != wire.ByeCredit || a.byes != wire.ByeTimes {
 			t.Errorf("BYE %q, %d times", a.bye, a.byes)
 		}

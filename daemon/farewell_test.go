@@ -23,11 +23,11 @@ func TestByeComesThreeTimes(t *testing.T) {
 		a.run(func(time.Time) {}) // the loop is idle
 		s := a.w.session(a)
 		a.w.server.post(func(now time.Time) { s.end(now, wire.ByeSlow) })
-		pass(10 * time.Millisecond)
+		a.w.pass(10 * time.Millisecond)
 		if e := last(b, (*wire.Message).GetPresence).GetEvents()[0]; e.GetJoined() || e.GetReason() != wire.ByeSlow {
 			t.Errorf("bob saw %v", e)
 		}
-		pass(time.Second)
+		a.w.pass(time.Second)
 		if a.byes != wire.ByeTimes || a.bye != wire.ByeSlow || len(got) != wire.ByeTimes {
 			t.Fatalf("%d BYEs in %d packets: %q", a.byes, len(got), a.bye)
 		}
@@ -44,7 +44,7 @@ func TestSilentPeerIsToldOfItsEnd(t *testing.T) {
 	inRoom(t, Config{}, func(t *testing.T, a, b *client) {
 		a.send = func([]byte) {}
 		for range 4 {
-			pass(8 * time.Second)
+			a.w.pass(8 * time.Second)
 			b.ping()
 		}
 		if a.bye != wire.ByeTimeout || a.byes != wire.ByeTimes {
@@ -58,7 +58,7 @@ func TestFarewellsAreFinishedAtTheEnd(t *testing.T) {
 	inRoom(t, Config{}, func(t *testing.T, a, _ *client) {
 		s := a.w.session(a)
 		a.w.server.post(func(now time.Time) { s.end(now, wire.ByeSlow) })
-		pass(10 * time.Millisecond)
+		a.w.pass(10 * time.Millisecond)
 		a.w.server.hub.stop(time.Now(), wire.ByeStopping) // the loop is idle
 		a.w.server.hub.stop(time.Now(), wire.ByeStopping)
 		a.run(func(time.Time) {})

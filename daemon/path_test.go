@@ -23,7 +23,7 @@ func inRoom(t *testing.T, cfg Config, f func(t *testing.T, alice, bob *client)) 
 		a, b := w.connect("10.0.0.1:1", newID(t)), w.connect("10.0.0.2:1", newID(t))
 		a.enter("alice", "lobby", nil)
 		b.enter("bob", "lobby", nil)
-		pass(100 * time.Millisecond)
+		a.w.pass(100 * time.Millisecond)
 		f(t, a, b)
 	})
 }
@@ -49,7 +49,7 @@ func TestSessionMovesWithItsPeer(t *testing.T) {
 			t.Errorf("%d of 2 packets were heard before the decision", n)
 		}
 		for !o.moved(txid(1), &a.key) {
-			pass(10 * time.Millisecond)
+			a.w.pass(10 * time.Millisecond)
 		}
 		if d := time.Since(began); d > askMost+10*time.Millisecond || d < askLeast {
 			t.Errorf("the move took %v", d)
@@ -141,7 +141,7 @@ func TestCopiesStealNothing(t *testing.T) {
 		}
 		a.run(func(time.Time) { a.send(audio) })
 		thief.send(audio)
-		pass(time.Second)
+		a.w.pass(time.Second)
 		b.publish("lobby", 1, "to alice")
 		if len(a.texts()) != 1 || len(a.heard) != 1 || len(b.heard) != 1 || len(a.questions) != 0 {
 			t.Errorf("alice read %v and heard %v, bob %v", a.texts(), a.heard, b.heard)
@@ -164,12 +164,12 @@ func TestLateRequestFromAnOldAddressMovesNothing(t *testing.T) {
 		early := a.pathRequest(1, first.nonce())
 		a.mute = true
 		a.move(first, 1)
-		pass(2 * time.Second)
+		a.w.pass(2 * time.Second)
 		a.move(second, 2)
 		back := a.w.outpost("10.9.9.1:1")
 		for range 20 {
 			back.send(early)
-			pass(100 * time.Millisecond)
+			a.w.pass(100 * time.Millisecond)
 		}
 		if len(back.got) != 0 || a.w.session(a) == nil || a.w.session(a).addr != second.addr || a.w.dropped(dropLatePath) != 20 {
 			t.Errorf("the late request got %d answers; the session is at %v", len(back.got), a.w.session(a))
@@ -185,7 +185,7 @@ func TestLateRequestFromAnOldAddressMovesNothing(t *testing.T) {
 func (c *client) move(o *outpost, count uint64) {
 	c.w.t.Helper()
 	o.send(c.pathRequest(count, o.nonce()))
-	pass(askMost)
+	c.w.pass(askMost)
 	if !o.moved(txid(count), &c.key) {
 		c.w.t.Fatalf("no move to %s", o.addr)
 	}
@@ -198,7 +198,7 @@ func TestSessionStaysWhileItsPathAnswers(t *testing.T) {
 		request := a.pathRequest(1, o.nonce())
 		for range 10 { // with repetitions
 			o.send(request)
-			pass(250 * time.Millisecond)
+			a.w.pass(250 * time.Millisecond)
 		}
 		if o.moved(txid(1), &a.key) || a.w.session(a) == nil || len(a.questions) != 1 || a.w.dropped(dropPathAlive) != 1 {
 			t.Errorf("moved though the old path was alive: asked %d times", len(a.questions))
@@ -225,7 +225,7 @@ func TestForgedAnswersDoNotHoldASession(t *testing.T) {
 			a.send(secure.AppendPathAnswer(nil, [12]byte{}, a.addr, &a.key))
 			a.send(secure.AppendPathUnknown(nil, q.TxID))
 		})
-		pass(askMost)
+		a.w.pass(askMost)
 		if !o.moved(txid(1), &a.key) {
 			t.Error("no move")
 		}
@@ -245,7 +245,7 @@ func TestNewerCandidateReplacesTheOneBefore(t *testing.T) {
 		if len(b.heard) != 0 {
 			t.Error("heard from a candidate that was replaced")
 		}
-		pass(askMost)
+		a.w.pass(askMost)
 		if first.moved(txid(1), &a.key) || !second.moved(txid(2), &a.key) || len(a.questions) != askTimes {
 			t.Errorf("moved to the first %v, to the second %v, asked %d times",
 				first.moved(txid(1), &a.key), second.moved(txid(2), &a.key), len(a.questions))
@@ -276,7 +276,7 @@ func TestFloodOfPathRequestsIsBounded(t *testing.T) {
 			if o.addr != s.addr {
 				o.send(a.pathRequest(uint64(i+1), nonces[i%len(posts)]))
 			}
-			pass(5 * time.Millisecond)
+			a.w.pass(5 * time.Millisecond)
 			if s.addr != at {
 				at = s.addr
 				moves++
@@ -327,7 +327,7 @@ func TestUnansweredPathGetsLessThanItSends(t *testing.T) {
 			o.send(a.sealed(ssrc, uint16(i), 0))
 			o.send(secure.BindingRequest(nil, txid(1), stale)[:20])
 			o.send([]byte{22, 254, 253})
-			pass(20 * time.Millisecond)
+			a.w.pass(20 * time.Millisecond)
 		}
 		if o.gotBytes > o.sentBytes || o.gotBytes == 0 || o.count(wire.KindSTUN) != len(o.got) {
 			t.Errorf("%d bytes for %d", o.gotBytes, o.sentBytes)
@@ -343,17 +343,17 @@ func TestHintsAreLimited(t *testing.T) {
 		if got := o.send(short); len(got) != 0 {
 			t.Errorf("%d bytes in answer to 67", len(got[0]))
 		}
-		pass(500 * time.Millisecond)
+		w.pass(500 * time.Millisecond)
 		for i := range 300 {
 			if got := o.send(long); (len(got) == 1) != (i < wire.MaxHints) || len(got) == 1 && len(got[0]) > len(long) {
 				t.Fatalf("datagram %d: %d answers", i, len(got))
 			}
 		}
-		pass(999 * time.Millisecond)
+		w.pass(999 * time.Millisecond)
 		if len(o.send(long)) != 0 {
 			t.Error("a hint too early")
 		}
-		pass(time.Millisecond)
+		w.pass(time.Millisecond)
 		if len(o.send(long)) != 1 || w.dropped(dropHints) != 201 {
 			t.Errorf("no hint after a second, %d were not given", w.dropped(dropHints))
 		}
@@ -395,10 +395,11 @@ func TestHandshakeAtAnAddressThatASessionHasLeft(t *testing.T) {
 				shake := func() {
 					delete(w.clients, old)
 					c = w.connect(old.String(), newID(t))
+					synctest.Wait() // the daemon has finished as well
 				}
 				move := func() {
 					o.send(request)
-					pass(askMost)
+					a.w.pass(askMost)
 					if !o.moved(txid(1), &a.key) {
 						t.Fatal("no move")
 					}
@@ -432,7 +433,7 @@ func TestHandshakeAtAnAddressThatASessionHasLeft(t *testing.T) {
 				c.enter("carol", "lobby", nil)
 				a.publish("lobby", 1, "from alice")
 				c.publish("lobby", 1, "from carol")
-				pass(5 * time.Second)
+				a.w.pass(5 * time.Second)
 				for name, x := range map[string]*client{"alice": a, "bob": b} {
 					got := x.texts()
 					if !slices.Contains(got, "from alice") || !slices.Contains(got, "from carol") {

@@ -158,7 +158,7 @@ func (c *client) ping() { c.say(wire.Encode(&wire.Message_Ping{Ping: &wire.Ping{
 // rest lets time go by while clients show that they live.
 func rest(d time.Duration, clients ...*client) {
 	for ; d > 0; d -= 5 * time.Second {
-		pass(min(d, 5*time.Second))
+		clients[0].w.pass(min(d, 5*time.Second))
 		for _, c := range clients {
 			c.ping()
 		}
@@ -169,4 +169,10 @@ func rest(d time.Duration, clients ...*client) {
 func (w *world) dropped(why drop) uint64 {
 	synctest.Wait()
 	return w.server.hub.drops.now[why]
+}
+
+// pass lets time go by, after what the test has read of the daemon and its peers.
+func (w *world) pass(d time.Duration) {
+	w.server.post(func(time.Time) {})
+	pass(d)
 }

@@ -49,7 +49,7 @@ func TestSessionIsTakenOver(t *testing.T) {
 			t.Errorf("welcome %v", welcome)
 		}
 		b.publish("lobby", 3, "three")
-		pass(time.Second)
+		a.w.pass(time.Second)
 		if got := n.texts(); len(got) != 0 {
 			t.Errorf("entries before it said what it has: %q", got)
 		}
@@ -113,7 +113,7 @@ func TestFadingSessionFinishesItsVoice(t *testing.T) {
 		n := a.again("10.0.0.7:1", "alice")
 		n.joinAfterOf(a)
 		for i := range 3 {
-			pass(20 * time.Millisecond)
+			a.w.pass(20 * time.Millisecond)
 			a.speak(ssrc, uint16(i+1), uint32(i+1)*960)
 		}
 		a.publish("lobby", 1, "was on its way")
@@ -127,7 +127,7 @@ func TestFadingSessionFinishesItsVoice(t *testing.T) {
 		if len(all(a, (*wire.Message).GetEntry)) != 0 || len(all(a, (*wire.Message).GetReceipt)) != 1 {
 			t.Error("the fading session got entries, or no receipt")
 		}
-		pass(time.Second)
+		a.w.pass(time.Second)
 		if a.byes != 0 || len(a.w.server.hub.sessions) != 2 {
 			t.Errorf("%d BYEs, %d sessions", a.byes, len(a.w.server.hub.sessions))
 		}
@@ -157,11 +157,12 @@ func TestFadingSessionEndsAfterTenSeconds(t *testing.T) {
 		a.stop()
 		n := a.again("10.0.0.7:1", "alice")
 		n.joinAfterOf(a)
-		pass(fadeFor - time.Millisecond)
+		rest(fadeFor-time.Millisecond, n, b)
 		if len(all(b, (*wire.Message).GetTalkEnd)) != 0 || len(a.w.server.hub.sessions) != 3 {
 			t.Errorf("ended too early: %d sessions", len(a.w.server.hub.sessions))
 		}
-		pass(time.Millisecond)
+		b.ping()
+		a.w.pass(time.Millisecond)
 		if len(all(b, (*wire.Message).GetTalkEnd)) != 1 || len(a.w.server.hub.sessions) != 2 || a.byes != 0 {
 			t.Errorf("not ended: %d sessions, %d BYEs", len(a.w.server.hub.sessions), a.byes)
 		}
@@ -210,7 +211,7 @@ func TestTakeoversDoNotPileUp(t *testing.T) {
 		if n := len(h.rooms["lobby"].members); n != 1 {
 			t.Errorf("%d members after leaving", n)
 		}
-		pass(10 * time.Second)
+		a.w.pass(10 * time.Second)
 		if n := len(h.rooms["lobby"].voices); n != 0 {
 			t.Errorf("%d voices after leaving", n)
 		}
@@ -274,7 +275,7 @@ func TestTakeoverAtTheSameAddress(t *testing.T) {
 		n := a.again(a.addr.String(), "alice")
 		n.joinAfterOf(a)
 		b.publish("lobby", 1, "hello")
-		pass(time.Second)
+		a.w.pass(time.Second)
 		if d := cmp.Diff(before, b.presences()); d != "" {
 			t.Errorf("(-want +got)\n%s", d)
 		}
@@ -301,7 +302,7 @@ func TestUsedUpKeysEndASession(t *testing.T) {
 				if a.bye == "" {
 					a.talk("lobby", 0, 0)
 				}
-				pass(50 * time.Millisecond)
+				a.w.pass(50 * time.Millisecond)
 			}
 			if a.bye != wire.ByeKeys {
 				t.Errorf("%s: BYE %q", name, a.bye)
