@@ -116,13 +116,13 @@ func (s *session) adopt(nick, key string) {
 	if nick == old {
 		return
 	}
-	for _, in := range slices.Collect(maps.Values(s.rooms)) {
-		in.room.rename(in)
-	}
 	for _, v := range s.talks {
 		v.nick, v.key = nick, key
 	}
 	if s.elder != nil {
 		s.elder.adopt(nick, key)
+	}
+	for _, in := range slices.Collect(maps.Values(s.rooms)) {
+		in.room.rename(in)
 	}
 }

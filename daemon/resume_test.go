@@ -193,6 +193,24 @@ func TestFadingSessionEndsAtItsPeersBye(t *testing.T) {
 	})
 }
 
+// A Leave that was on its way when the session was taken over holds, unless the room was joined again.
+func TestLeaveOnItsWayHolds(t *testing.T) {
+	inRoom(t, Config{}, func(t *testing.T, a, b *client) {
+		a.say(wire.Encode(&wire.Message_Join{Join: &wire.Join{Room: "side"}}))
+		ssrc := a.talk("lobby", 0, 0) // so that the old session stays for a while
+		a.speak(ssrc, 0, 0)
+		n := a.again("10.0.0.7:1", "alice")
+		n.joinAfterOf(b)
+		for _, room := range []string{"lobby", "side"} {
+			a.say(wire.Encode(&wire.Message_Leave{Leave: &wire.Leave{Room: room}}))
+		}
+		rooms := a.w.session(n).rooms
+		if rooms["lobby"] == nil || rooms["side"] != nil {
+			t.Errorf("in %v", rooms)
+		}
+	})
+}
+
 // One who takes his session over again and again has two of them at most.
 func TestTakeoversDoNotPileUp(t *testing.T) {
 	inRoom(t, Config{}, func(t *testing.T, a, _ *client) {

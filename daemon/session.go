@@ -28,14 +28,6 @@ const (
 	maxReason = 300
 )
 
-// keyLimits say when the keys of a session are used up, each direction by itself (RFC 3711, 9.2 and 8.2 leave room for more). A
-// peer makes a new session before that.
-type keyLimits struct {
-	age     time.Duration
-	packets uint64
-	ssrcs   int
-}
-
 // session is one secured connection of a peer.
 type session struct {
 	hub     *hub
@@ -271,32 +263,6 @@ func (s *session) flush(now time.Time) {
 	s.hub.timers.set(&s.timer, s.deadline())
 }
 
-// over says why the session is to end; empty when it is not.
-func (s *session) over(now time.Time) string {
-	switch {
-	case s.stream.Err() != nil:
-		return wire.ByeTimeout
-	case s.stream.Queued() > maxQueued:
-		return wire.ByeSlow
-	case s.hub.keys.exceeded(s, now):
-		return wire.ByeKeys
-	}
-	return ""
-}
-
-// exceeded tells whether a session has used more of its keys than it may.
-func (l *keyLimits) exceeded(s *session, now time.Time) bool {
-	return now.Sub(s.began) > l.age || max(s.tx.Packets(), s.received) > l.packets || max(s.tx.SSRCs(), s.rx.SSRCs()) > l.ssrcs
-}
-
-// end tells the peer why, and removes the session. One that fades has an heir who knows better, and ends without a word.
-func (s *session) end(now time.Time, reason string) {
-	if s.heir == nil {
-		s.part(now, reason)
-	}
-	s.remove(now, reason)
-}
-
 func (s *session) deadline() time.Time {
 	d := earliest(s.stream.Deadline(), s.nextReport)
 	if !s.greeted {
@@ -346,44 +312,6 @@ func (s *session) bye(reason string) {
 	plain, err := wire.AppendBye(s.hub.built[:0], wire.SSRCDaemon, reason)
 	if err == nil {
 		s.sendRTCP(plain)
-	}
-}
-
-// remove takes the session out of everything; rooms hear of it.
-func (s *session) remove(now time.Time, reason string) {
-	if s.gone {
-		return
-	}
-	s.gone = true
-	s.hub.nicks.touch(now, s.key)
-	s.hub.timers.set(&s.timer, time.Time{})
-	s.stay()
-	s.release()
-	if s.elder != nil {
-		s.elder.remove(now, reason)
-	}
-	for _, v := range s.talks {
-		v.abandon(now)
-	}
-	for _, m := range s.rooms {
-		m.room.leave(m, reason)
-	}
-	s.depart(now)
-}
-
-// depart takes the session out of the tables of the hub.
-func (s *session) depart(now time.Time) {
-	h, expected := s.hub, time.Second
-	delete(h.sessions, s)
-	if h.ids[s.id] == s {
-		delete(h.ids, s.id)
-	}
-	if s.heir != nil {
-		s.heir.elder = nil
-		expected = fadeFor // its peer has not been told
-	}
-	if p := h.table[s.addr]; p != nil && p.session == s {
-		p.session, p.farewell = nil, now.Add(expected)
 	}
 }
 
