@@ -17,7 +17,7 @@
 //   - place: what the address table holds for one address: until when it is validated, a running handshake, the session that
 //     is there, and guests.
 //   - session: one secured connection of a peer, with its message stream, its rooms and its talks. Its id names it to its peer.
-//   - path: where a session is, and where its peer says it is going to be: the candidate.
+//   - sessionPath: where a session is, and where its peer says it is going to be: the candidate.
 //   - guest: a session that is recognised at an address without being there: what comes is taken, nothing is sent.
 //   - credit: how many bytes of Publish or Entry may be sent. A session without credit for entries is a cursor that stands still.
 //   - farewell: the BYE packets of a session that has ended.

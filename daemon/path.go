@@ -20,9 +20,9 @@ const (
 	recognisedFor = 10 * time.Second
 )
 
-// path is what a session knows of the way to its peer. The peer's request names an address; before the session moves there, the
+// sessionPath is what a session knows of the way to its peer. The peer's request names an address; before the session moves there, the
 // address that it has is asked, and an authentic answer from there keeps it.
-type path struct {
+type sessionPath struct {
 	key   secure.PathKey
 	count uint64    // the highest of the peer's authentic requests
 	txid  [12]byte  // of that one

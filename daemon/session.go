@@ -39,7 +39,7 @@ type session struct {
 	tx      *secure.Tx
 	rx      *secure.Rx
 	stream  *stream.Stream
-	path    path
+	path    sessionPath
 
 	nick    string // empty: none yet
 	key     string // its comparison form
@@ -75,7 +75,7 @@ func newSession(h *hub, now time.Time, hs *handshake, secrets *secure.Secrets) (
 	s := &session{
 		hub: h, addr: hs.from, who: secrets.Remote, linger: hs, secrets: secrets, tx: tx, rx: rx,
 		stream: stream.New(stream.Config{Local: wire.SSRCDaemon, Remote: wire.SSRCPeer, FirstSeq: firstSeq()}, now),
-		path:   path{key: secrets.PathKey()}, publishes: newCredit(), entries: newCredit(),
+		path:   sessionPath{key: secrets.PathKey()}, publishes: newCredit(), entries: newCredit(),
 		began: now, nextReport: now.Add(wire.KeepaliveEvery),
 	}
 	_, _ = rand.Read(s.id[:]) // never fails
