@@ -71,6 +71,9 @@ func (p *play) packet(n int) verdict {
 	p.t.Helper()
 	b := make([]byte, 92)
 	binary.BigEndian.PutUint16(b, uint16(n))
+	if p.line.jumps(uint16(n)) {
+		return late
+	}
 	v := p.line.arrive(p.now, uint16(n), uint32(n)*960, b)
 	p.run()
 	return v
@@ -241,15 +244,17 @@ func TestWrapOfSequenceNumbersAndTimestamps(t *testing.T) {
 	p.wantOut(want...)
 }
 
-func TestJumpIsRefused(t *testing.T) {
+func TestJumpShows(t *testing.T) {
 	p := newPlay(t, time.Second, 0)
+	if p.line.jumps(10) {
+		t.Error("the first packet jumps")
+	}
 	p.line.start(ms(0), 10)
 	p.packet(10)
-	if v := p.packet(10 + maxJump + 1); v != jumped {
-		t.Errorf("a jump of %d is %v", maxJump, v)
-	}
-	if v := p.packet(11); v != accepted {
-		t.Errorf("the packet after a refused jump is %v", v)
+	for seq, want := range map[uint16]bool{9: false, 11: false, 10 + maxJump: false, 11 + maxJump: true, 10 + 1<<15 - 1: true, 10 + 1<<15: false} {
+		if got := p.line.jumps(seq); got != want {
+			t.Errorf("%d after 10 jumps: %v, want %v", seq, got, want)
+		}
 	}
 }
 
