@@ -10,12 +10,18 @@ const (
 	reorderWait = 20 * time.Millisecond
 	// minAskAgain keeps requests apart where the round trip is very short.
 	minAskAgain = 40 * time.Millisecond
-	// fastAsks is how many requests for one packet go out as fast as answers can come; the time between later ones
-	// doubles up to slowest, so that a path that is dead for a second is not flooded.
-	fastAsks = 4
+	// apart is the least time between two requests, which are for all packets whose turn has come: however many
+	// are lost, requests are no more than the packets of a stream.
+	apart = 20 * time.Millisecond
+	// calmAsks is how many requests for one packet wait for their answer. When they failed, the path is bad and time runs short:
+	// the next ones are twice as frequent.
+	calmAsks = 2
+	// fastAsks is after how many requests for one packet the time between them doubles, up to slowest, so that a path that is
+	// dead is not flooded. Before that even the longest lead of a room, 1.5 s, is over.
+	fastAsks = 32
 	slowest  = 320 * time.Millisecond
 	// maxAsks bounds the requests for one packet. Requests are lost too, so it is more than the resends that are allowed.
-	maxAsks = 24
+	maxAsks = 64
 	// maxMissing bounds the holes that are kept; a longer gap keeps only its newest end.
 	maxMissing = 512
 	// maxLower is how far the beginning of a stream may move back.
@@ -31,6 +37,7 @@ type Requester struct {
 	highest uint64 // all up to here have come or are in missing, or were given up
 	missing []hole // in order of seq
 	lost    uint64
+	quiet   time.Time // until when nothing is asked for, after a request
 }
 
 type hole struct {
@@ -111,9 +118,12 @@ func (q *Requester) extend(now time.Time, seq uint64) {
 }
 
 // Missing appends the sequence numbers to ask for now. rtt is the round trip to the sender: a packet is
-// asked for again only when an answer to the last request could have come.
+// asked for again when an answer to the last request could have come, and after two requests in vain in half of that time.
 func (q *Requester) Missing(now time.Time, rtt time.Duration, dst []uint16) []uint16 {
-	again := max(rtt+rtt/4, minAskAgain)
+	if now.Before(q.quiet) {
+		return dst
+	}
+	asked := len(dst)
 	keep := q.missing[:0]
 	for _, h := range q.missing {
 		if !h.next.After(now) {
@@ -123,20 +133,28 @@ func (q *Requester) Missing(now time.Time, rtt time.Duration, dst []uint16) []ui
 			}
 			dst = append(dst, uint16(h.seq))
 			h.asks++
-			h.next = now.Add(spacing(again, h.asks))
+			h.next = now.Add(spacing(rtt, h.asks))
 		}
 		keep = append(keep, h)
 	}
 	q.missing = keep
+	if len(dst) > asked {
+		q.quiet = now.Add(apart)
+	}
 	return dst
 }
 
 // spacing is the time from one request to the next.
-func spacing(again time.Duration, asks int) time.Duration {
+func spacing(rtt time.Duration, asks int) time.Duration {
+	again := rtt + rtt/4
+	if asks > calmAsks {
+		again /= 2
+	}
+	again = max(again, minAskAgain)
 	if asks <= fastAsks {
 		return again
 	}
-	return max(again, min(again<<(asks-fastAsks), slowest))
+	return max(again, min(again<<min(asks-fastAsks, 8), slowest))
 }
 
 // Deadline is when Missing has something to say next; the zero time means never.
@@ -146,6 +164,9 @@ func (q *Requester) Deadline() time.Time {
 		if first.IsZero() || h.next.Before(first) {
 			first = h.next
 		}
+	}
+	if !first.IsZero() && first.Before(q.quiet) {
+		return q.quiet
 	}
 	return first
 }
