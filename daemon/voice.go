@@ -44,9 +44,9 @@ type voice struct {
 	began, over bool
 	reported    bool
 	before      struct{ got, lost uint64 } // of the voices that this one goes on for
-	latest      uint32 // RTP timestamp of the newest packet
-	span        int64  // ticks from the first to the newest
-	frame       uint32 // ticks of one packet, as seen
+	latest      uint32                     // RTP timestamp of the newest packet
+	span        int64                      // ticks from the first to the newest
+	frame       uint32                     // ticks of one packet, as seen
 }
 
 // talk grants an SSRC.
