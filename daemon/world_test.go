@@ -86,6 +86,7 @@ type client struct {
 	got   []*wire.Message
 	heard []heard
 	nacks []uint16
+	stats []rtcp.ReceptionReport
 	bye   string
 }
 
@@ -221,6 +222,8 @@ func (c *client) open(now time.Time, b []byte) {
 				for _, pair := range p.Nacks {
 					c.nacks = append(c.nacks, pair.PacketList()...)
 				}
+			case *rtcp.ReceiverReport:
+				c.stats = append(c.stats, p.Reports...)
 			case *rtcp.Goodbye:
 				c.bye = p.Reason
 			}
