@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -243,18 +244,18 @@ func (p *crowdPeer) take() (told []*wire.Presence) {
 
 // shown writes what a peer was told: "+nick" and "-nick", then the count.
 func shown(told []*wire.Presence) string {
-	out := ""
+	var out []string
 	for _, p := range told {
 		for _, e := range p.GetEvents() {
 			sign := "-"
 			if e.GetJoined() {
 				sign = "+"
 			}
-			out += sign + e.GetMember().GetNick() + " "
+			out = append(out, sign+e.GetMember().GetNick())
 		}
-		out += fmt.Sprintf("=%d ", p.GetCount())
+		out = append(out, fmt.Sprintf("=%d", p.GetCount()))
 	}
-	return out
+	return strings.Join(out, " ")
 }
 
 // fill puts nicks without a network into the lobby.

@@ -15,7 +15,7 @@ import (
 func (c *crowd) tell(what string, want ...string) {
 	c.tb.Helper()
 	for i, w := range want {
-		if got := strings.TrimSpace(shown(c.peers[i].take())); got != w {
+		if got := shown(c.peers[i].take()); got != w {
 			c.tb.Errorf("%s: peer %d was told %q, want %q", what, i, got, w)
 		}
 	}
@@ -186,7 +186,12 @@ func TestPresenceAddsUp(t *testing.T) {
 		}
 		c.peers[i].got = nil
 	}
-	for range 400 {
+	for round := range 400 {
+		if round%20 == 0 {
+			for _, p := range c.peers { // else they are taken for dead
+				p.say(wire.Encode(&wire.Message_Ping{Ping: &wire.Ping{}}))
+			}
+		}
 		i := r.IntN(len(c.peers))
 		if in[i] = !in[i]; in[i] {
 			c.peers[i].say(wire.Encode(&wire.Message_Join{Join: &wire.Join{Room: "lobby"}}))
