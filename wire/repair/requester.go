@@ -16,8 +16,9 @@ const (
 	// calmAsks is how many requests for one packet wait for their answer. When they failed, the path is bad and time runs short:
 	// the next ones are twice as frequent.
 	calmAsks = 2
-	// fastAsks is after how many requests for one packet the time between them doubles, up to slowest, so that a path that is
-	// dead is not flooded. Before that even the longest lead of a room, 1.5 s, is over.
+	// fastAsks is after how many requests for one packet the time between them doubles, up to slowest: the sender has not got it
+	// either. Before that even the longest lead of a room, 1.5 s, is over. While nothing at all comes the path may be dead, and
+	// the time doubles from the second request on: so the few resends of a packet are not used up in a black-out of a second.
 	fastAsks = 32
 	slowest  = 320 * time.Millisecond
 	// maxAsks bounds the requests for one packet. Requests are lost too, so it is more than the resends that are allowed.
@@ -37,6 +38,7 @@ type Requester struct {
 	highest uint64 // all up to here have come or are in missing, or were given up
 	missing []hole // in order of seq
 	lost    uint64
+	heard   uint64    // packets that came, whatever they were
 	quiet   time.Time // until when nothing is asked for, after a request
 }
 
@@ -44,6 +46,9 @@ type hole struct {
 	seq  uint64
 	next time.Time // when to ask
 	asks int
+
+	heard uint64 // packets that had come at the last request
+	idle  int    // latest requests after which nothing came
 }
 
 // Start tells that the stream begins with the packet seq, so that its loss shows.
@@ -60,6 +65,7 @@ func (q *Requester) Start(now time.Time, seq uint64) {
 // Received tells that a packet has come. It is true when the packet fills a hole or is new, false when it was
 // there before or had been given up.
 func (q *Requester) Received(now time.Time, seq uint64) bool {
+	q.heard++
 	switch {
 	case !q.started:
 		q.started, q.first, q.highest = true, seq, seq
@@ -132,8 +138,7 @@ func (q *Requester) Missing(now time.Time, rtt time.Duration, dst []uint16) []ui
 				continue
 			}
 			dst = append(dst, uint16(h.seq))
-			h.asks++
-			h.next = now.Add(spacing(rtt, h.asks))
+			h.asked(now, rtt, q.heard)
 		}
 		keep = append(keep, h)
 	}
@@ -144,17 +149,25 @@ func (q *Requester) Missing(now time.Time, rtt time.Duration, dst []uint16) []ui
 	return dst
 }
 
-// spacing is the time from one request to the next.
-func spacing(rtt time.Duration, asks int) time.Duration {
+// asked notes a request. heard is how many packets have come by now.
+func (h *hole) asked(now time.Time, rtt time.Duration, heard uint64) {
+	if h.idle++; h.asks == 0 || heard != h.heard {
+		h.idle = 0
+	}
+	h.asks++
+	h.heard = heard
+	h.next = now.Add(h.spacing(rtt))
+}
+
+// spacing is the time from the last request to the next.
+func (h *hole) spacing(rtt time.Duration) time.Duration {
 	again := rtt + rtt/4
-	if asks > calmAsks {
+	if h.asks > calmAsks && h.idle == 0 {
 		again /= 2
 	}
 	again = max(again, minAskAgain)
-	if asks <= fastAsks {
-		return again
-	}
-	return max(again, min(again<<min(asks-fastAsks, 8), slowest))
+	doublings := max(h.asks-fastAsks, 0) + max(h.idle-1, 0)
+	return max(again, min(again<<min(doublings, 8), slowest))
 }
 
 // Deadline is when Missing has something to say next; the zero time means never.
