@@ -57,7 +57,7 @@ func (s *session) remove(now time.Time, reason string) {
 		v.abandon(now)
 	}
 	for _, m := range s.rooms {
-		m.room.leave(m, reason)
+		m.room.leave(now, m, reason)
 	}
 	s.depart(now)
 }

@@ -80,7 +80,7 @@ func TestFloodOfPathRequestsIsBounded(t *testing.T) {
 		questions := len(a.questions) - asked
 		for _, o := range posts {
 			for _, d := range o.got {
-				if _, ok := secure.ParsePathRequest(d); ok {
+				if _, ok := secure.ParsePathQuestion(d); ok {
 					questions++
 				}
 			}

@@ -143,7 +143,7 @@ func (s *session) ask(now time.Time) {
 	}
 	p.asks--
 	if !s.displaced {
-		s.hub.send(s.addr, secure.AppendPathRequest(s.hub.built[:0], secure.PathRequest{
+		s.hub.send(s.addr, secure.AppendPathQuestion(s.hub.built[:0], secure.PathRequest{
 			TxID: p.question, Session: s.id, Count: p.asked,
 		}, &p.key))
 	}

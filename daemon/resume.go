@@ -104,13 +104,13 @@ func (s *session) wish(now time.Time, nick string) error {
 	}
 	nick, key, err := s.hub.nicks.claim(now, nick, s.who)
 	if err == nil && key != s.key {
-		s.adopt(nick, key)
+		s.adopt(now, nick, key)
 	}
 	return err
 }
 
 // adopt gives the session a nick; the rooms that it is in see the change.
-func (s *session) adopt(nick, key string) {
+func (s *session) adopt(now time.Time, nick, key string) {
 	old := s.nick
 	s.nick, s.key = nick, key
 	if nick == old {
@@ -120,9 +120,9 @@ func (s *session) adopt(nick, key string) {
 		v.nick, v.key = nick, key
 	}
 	if s.elder != nil {
-		s.elder.adopt(nick, key)
+		s.elder.adopt(now, nick, key)
 	}
 	for _, in := range slices.Collect(maps.Values(s.rooms)) {
-		in.room.rename(in)
+		in.room.rename(now, in)
 	}
 }

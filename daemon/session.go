@@ -278,14 +278,16 @@ func (s *session) deadline() time.Time {
 }
 
 // sendRTP protects a packet and sends it. index is its extended sequence number. A packet that its receiver could not
-// place is not encrypted.
-func (s *session) sendRTP(plain []byte, index uint64) {
+// place is not encrypted; when that is because of what it has missed, the stream has to go on under another SSRC, and follows is false.
+func (s *session) sendRTP(plain []byte, index uint64) (follows bool) {
 	if s.displaced {
 		s.hub.drops.count(dropDisplaced)
-		return
+		return true
 	}
 	sealed, err := s.tx.SealRTP(s.hub.sealed[:0], plain, index)
 	switch {
+	case errors.Is(err, secure.ErrNewSSRCNeeded):
+		return false
 	case errors.Is(err, secure.ErrBeforeFirst), errors.Is(err, secure.ErrTooOld):
 		s.hub.drops.count(dropLate)
 	case err != nil:
@@ -293,6 +295,7 @@ func (s *session) sendRTP(plain []byte, index uint64) {
 	default:
 		s.hub.send(s.addr, sealed)
 	}
+	return true
 }
 
 func (s *session) sendRTCP(plain []byte) {

@@ -42,6 +42,11 @@ func AppendReceiverReport(dst []byte, sender uint32, blocks []rtcp.ReceptionRepo
 	return appendRTCP(dst, &rtcp.ReceiverReport{SSRC: sender, Reports: blocks})
 }
 
+// AppendSenderReport appends a sender report (RFC 3550, 6.4.1).
+func AppendSenderReport(dst []byte, sr *rtcp.SenderReport) ([]byte, error) {
+	return appendRTCP(dst, sr)
+}
+
 func appendRTCP(dst []byte, p rtcp.Packet) ([]byte, error) {
 	b, err := p.Marshal()
 	if err != nil {
@@ -50,7 +55,7 @@ func appendRTCP(dst []byte, p rtcp.Packet) ([]byte, error) {
 	return append(dst, b...), nil
 }
 
-// ParseRTCP splits a compound packet and reads the packets that this protocol uses: receiver reports, BYE, generic NACK
+// ParseRTCP splits a compound packet and reads the packets that this protocol uses: sender and receiver reports, BYE, generic NACK
 // and RFC 8888 reports. Others are skipped unread, because some kinds unfold from few bytes into much work. Reduced-size packets (RFC 5506) are
 // allowed.
 func ParseRTCP(b []byte) ([]rtcp.Packet, error) {
@@ -80,6 +85,8 @@ const rtcpHeader = 4
 // newRTCP gives an empty packet of a kind that is used, else nil. format is the count or the feedback message type.
 func newRTCP(kind, format uint8) rtcp.Packet {
 	switch {
+	case kind == uint8(rtcp.TypeSenderReport):
+		return new(rtcp.SenderReport)
 	case kind == uint8(rtcp.TypeReceiverReport):
 		return new(rtcp.ReceiverReport)
 	case kind == uint8(rtcp.TypeGoodbye):
