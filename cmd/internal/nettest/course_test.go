@@ -118,9 +118,9 @@ func (c *course) speak() {
 	c.out.fault(err, <-wrote)
 }
 
-// happen does what the row is about, once a third of the voice was said.
+// happen does what the row is about, once a third of the voice was said, or 10 s of a long one.
 func (c *course) happen() error {
-	return errors.Join(c.pause(c.row.length()/3), c.row.act(c.world))
+	return errors.Join(c.pause(min(c.row.length()/3, 10*time.Second)), c.row.act(c.world))
 }
 
 // write types lines into what sends them.

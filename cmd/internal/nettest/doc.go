@@ -19,6 +19,7 @@
 //	YODEL_NET_FORM=full  all rows, with a minute of voice where a bar needs it (else the short form)
 //	YODEL_NET_SEED=7     the seed of all fates (1)
 //	YODEL_NET_ROWS=RE    only the rows whose name matches, in the full set, also in the short form
+//	YODEL_NET_KEEP=DIR   keep every row's folder there: what was said and heard, and standard error
 //	YODEL_BIN=DIR        the folder of yodel and yodeld (else they are built)
 //
 // Every wait has a limit: the row's, within which all programs must have ended. Rows run beside each other, as they mostly wait; only

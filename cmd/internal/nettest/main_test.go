@@ -22,6 +22,7 @@ var settings struct {
 	seed uint64
 	rows *regexp.Regexp // nil: all of the form
 	bin  string
+	keep string // where the rows' folders are kept; empty: they are not
 }
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -59,6 +60,7 @@ func prepare() (cleanUp func(), err error) {
 			return nil, fmt.Errorf("YODEL_NET_ROWS: %w", err)
 		}
 	}
+	settings.keep = os.Getenv("YODEL_NET_KEEP")
 	if settings.bin = os.Getenv("YODEL_BIN"); settings.bin != "" {
 		settings.bin, err = filepath.Abs(settings.bin)
 		return func() {}, err

@@ -49,7 +49,7 @@ func newWorld(t *testing.T, mtu int, limit time.Duration) *world {
 	t.Helper()
 	ctx, cancel := context.WithTimeoutCause(context.Background(), limit, fmt.Errorf("the row's limit of %v is over", limit))
 	t.Cleanup(cancel)
-	w := &world{t: t, ctx: ctx, dir: t.TempDir(), middle: namespace(t)}
+	w := &world{t: t, ctx: ctx, dir: folder(t), middle: namespace(t)}
 	seed := seedOf(t.Name())
 	for i, s := range []struct {
 		at   **site
@@ -69,6 +69,22 @@ func newWorld(t *testing.T, mtu int, limit time.Duration) *world {
 		t.Fatal(err)
 	}
 	return w
+}
+
+// folder is where a row's programs keep their files, what they said and what was heard.
+func folder(t *testing.T) string {
+	t.Helper()
+	if settings.keep == "" {
+		return t.TempDir()
+	}
+	dir, err := filepath.Abs(filepath.Join(settings.keep, filepath.Base(t.Name())))
+	if err == nil {
+		err = errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 func namespace(t *testing.T) *netem.Namespace {
