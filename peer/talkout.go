@@ -37,6 +37,9 @@ type talkOut struct {
 	baseTS  uint32
 	history []*frame // by sequence number
 	resends repair.Resender
+	octets  uint32 // of payload
+	sentTS  uint32 // timestamp of the latest packet
+	sentAt  time.Time
 
 	frames   int
 	lost     int
@@ -63,7 +66,7 @@ func (t *talkOut) grant(e *engine, ssrc uint32) error {
 	e.s.granted[ssrc] = true
 	t.granted, t.started, t.ssrc = true, false, ssrc
 	t.first = uint64(random16() % maxSeq)
-	t.next = t.first
+	t.next, t.octets = t.first, 0
 	t.resends = repair.Resender{}
 	t.clearHistory()
 	t.talk.ssrc.Store(ssrc)
@@ -110,6 +113,8 @@ func (e *engine) frame(now time.Time, f *frame) {
 	e.s.sendRTP(f.packet, t.next)
 	t.resends.Sent()
 	t.next++
+	t.octets += uint32(len(f.packet) - rtpHeader)
+	t.sentTS, t.sentAt = t.baseTS+f.ts, now
 	e.s.lastAudio = now
 }
 
