@@ -83,8 +83,13 @@ func (c *Client) Who(ctx context.Context, room string) (members []Member, count 
 	m, err := ask(ctx, c, func(id uint64) []byte {
 		return wire.Encode(&wire.Message_Who{Who: &wire.Who{Request: id, Room: room}})
 	}, func(m *wire.Message, _ time.Time) *wire.Members { return m.GetMembers() })
+	members, count = whoOf(m)
+	return members, count, err
+}
+
+func whoOf(m *wire.Members) (members []Member, count int) {
 	members = membersOf(m.GetMembers())
-	return members, max(int(m.GetCount()), len(members)), err
+	return members, max(int(m.GetCount()), len(members))
 }
 
 // Rooms lists the daemon's rooms.
