@@ -140,7 +140,7 @@ func (e *engine) deadline() time.Time {
 		}
 	}
 	for _, t := range e.talks {
-		sooner(t.deadline)
+		sooner(t.dueAt())
 	}
 	if e.s == nil {
 		return first
