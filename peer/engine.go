@@ -10,10 +10,6 @@ import (
 	"yodel/wire/secure"
 )
 
-// maxEvents is how many events may wait for the user. At this number no more messages are taken from the stream, so that
-// the daemon is held back and nothing is lost.
-const maxEvents = 1024
-
 // engine is all that a client knows, over any number of sessions. It has no clock, no socket and no goroutine: the
 // loop calls it with the time, and each session writes by a function. Only the loop's goroutine may use it.
 type engine struct {
@@ -33,10 +29,11 @@ type engine struct {
 	nextID   uint32 // of the next stream in a playout
 	resumed  *resuming
 
-	events    []Event
-	welcome   func(error) // called once for the first session: it is there, or refused
-	welcomed  bool        // some session has been
-	away      bool        // *Lost was told, *Back was not
+	events    []queued
+	untold    map[talkKey]bool // talks whose start was left out, so that their end is too
+	welcome   func(error)      // called once for the first session: it is there, or refused
+	welcomed  bool             // some session has been
+	away      bool             // *Lost was told, *Back was not
 	rtt       time.Duration
 	nackSpace []uint16
 }
@@ -44,7 +41,7 @@ type engine struct {
 func newEngine(cfg Config, sh *shared) *engine {
 	e := &engine{
 		cfg: cfg, log: cfg.Logger, own: cfg.Identity.Fingerprint(), shared: sh,
-		nick: cfg.Nick, rooms: make(map[string]*room),
+		nick: cfg.Nick, rooms: make(map[string]*room), untold: make(map[talkKey]bool),
 	}
 	return e
 }
@@ -63,10 +60,7 @@ func (e *engine) attach(now time.Time, s *session) {
 	for _, r := range pending {
 		e.send(now, r.msg)
 	}
-	for _, p := range e.outbox.inOrder() {
-		e.send(now, p.encode())
-	}
-	e.admit(now)
+	e.publishAgain(now)
 }
 
 // detach ends the session; what waits stays for the next one.
@@ -146,7 +140,7 @@ func (e *engine) deadline() time.Time {
 		}
 	}
 	for _, t := range e.talks {
-		sooner(t.deadline)
+		sooner(t.dueAt())
 	}
 	if e.s == nil {
 		return first
@@ -197,36 +191,4 @@ func (e *engine) ask(now time.Time, encode func(id uint64) []byte, done func(tim
 	e.requests.add(r, encode)
 	e.send(now, r.msg)
 	return r
-}
-
-// delivered removes the event that the user took.
-func (e *engine) delivered() {
-	e.events[0] = nil
-	e.events = e.events[1:]
-}
-
-// takeHeard takes what the hearings have heard.
-func (e *engine) takeHeard() {
-	for _, r := range e.rooms {
-		if r.hearing != nil {
-			e.events = append(e.events, r.hearing.takeEvents()...)
-		}
-	}
-}
-
-// emit gives the user an event.
-func (e *engine) emit(ev Event) { e.events = append(e.events, ev) }
-
-// emitLink gives the user a *Lost or *Back. Where nobody reads events they do not pile up: an outage that was not seen
-// is forgotten when the next one begins.
-func (e *engine) emitLink(ev Event) {
-	n := len(e.events)
-	if _, lost := ev.(*Lost); lost && n >= 2 {
-		_, back := e.events[n-1].(*Back)
-		_, before := e.events[n-2].(*Lost)
-		if back && before {
-			e.events = e.events[:n-2]
-		}
-	}
-	e.emit(ev)
 }

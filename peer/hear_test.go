@@ -150,11 +150,13 @@ func TestLostPacketsAreAskedFor(t *testing.T) {
 	}
 	for i := uint64(11); i < 20; i++ { // the first is lost, and one in the middle
 		if i != 15 {
-			r.sound(testSSRC, i, uint32(i)*frame10, tone10(1))
+			r.sound(testSSRC, i, 1000+uint32(i-10)*frame10, tone10(1))
 		}
 		r.listen(h, 10*time.Millisecond)
 	}
-	r.say(talkEnd(testSSRC, 21)) // two more are lost at the end
+	r.say(&wire.Message{Kind: &wire.Message_TalkEnd{TalkEnd: &wire.TalkEnd{
+		Room: "lobby", Ssrc: testSSRC, LastSeq: 21, DurationMs: 120,
+	}}}) // two more are lost at the end
 	r.listen(h, 50*time.Millisecond)
 	got := map[uint16]bool{}
 	for _, seq := range r.nacked(testSSRC) {
@@ -171,7 +173,7 @@ func TestLostPacketsAreAskedFor(t *testing.T) {
 		t.Errorf("at the end asked for: (-want +got)\n%s", d)
 	}
 	for _, i := range []uint64{10, 15, 20, 21} {
-		r.sound(testSSRC, i, uint32(i)*frame10, tone10(1))
+		r.sound(testSSRC, i, 1000+uint32(i-10)*frame10, tone10(1))
 	}
 	r.listen(h, 4*time.Second)
 	if got := r.nacked(testSSRC); len(got) != 0 {
@@ -445,5 +447,52 @@ func TestReceivingAudioDoesNotAllocate(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(1000, one); n > 0.5 {
 		t.Errorf("%v allocations a packet", n)
+	}
+}
+
+// A voice may go on under another SSRC in mid-talk: it is heard without a seam, as the end of one talk and the start of the next.
+func TestAVoiceGoesOnUnderAnotherSSRC(t *testing.T) {
+	r, h := hearRig(t, HearOptions{}, Config{})
+	r.say(talkStart(testSSRC, secure.Fingerprint{7}, 5))
+	heard := r.listen(h, 500*time.Millisecond)
+	for i := range uint64(20) {
+		ssrc, seq := uint32(testSSRC), 5+i
+		if i == 10 { // the announcements come with the packet
+			r.say(talkEnd(testSSRC, 14), talkStart(testSSRC+1, secure.Fingerprint{7}, 777))
+		}
+		if i >= 10 {
+			ssrc, seq = testSSRC+1, 777+i-10
+		}
+		r.sound(ssrc, seq, 1000+uint32(i)*frame10, tone10(int16(100+i)))
+		heard = append(heard, r.listen(h, 10*time.Millisecond)...)
+	}
+	r.say(talkEnd(testSSRC+1, 786))
+	heard = append(heard, r.listen(h, 4*time.Second)...)
+	at := int64(500+1500) * 48
+	for i := range int64(20) {
+		if got := int64(firstOf(heard, int16(100+i))); got != at+i*frame10 {
+			t.Errorf("packet %d is heard at %d, want %d", i, got, at+i*frame10)
+		}
+	}
+	type told struct {
+		ssrc  uint32
+		start bool
+		lost  int
+	}
+	var got []told
+	for range 4 {
+		ev := event[*Talking](r)
+		if ev.Nick != "bob" {
+			t.Errorf("%+v", ev)
+		}
+		got = append(got, told{ev.SSRC, ev.Start, ev.Lost})
+	}
+	want := []told{{testSSRC, true, 0}, {testSSRC, false, 0}, {testSSRC + 1, true, 0}, {testSSRC + 1, false, 0}}
+	if d := cmp.Diff(want, got, cmp.AllowUnexported(told{})); d != "" {
+		t.Error(d)
+	}
+	r.noEvent()
+	if n := len(r.e.s.streams); n != 0 {
+		t.Errorf("%d streams are not forgotten", n)
 	}
 }

@@ -78,6 +78,10 @@ func (e *engine) receiveRTCP(now time.Time, datagram []byte) {
 			_ = s.stream.HandleReport(now, p) // it counts what breaks the rules
 		case *rtcp.TransportLayerNack:
 			e.resend(p)
+		case *rtcp.SenderReport:
+			if in := s.streams[p.SSRC]; in != nil {
+				in.report.senderReport(now, p.NTPTime)
+			}
 		case *rtcp.Goodbye:
 			e.goodbye(p)
 		}

@@ -51,7 +51,7 @@ func (e *engine) rejoined(now time.Time, r *room, m *wire.Message, err error) {
 		if r.resume(m.GetJoined()) {
 			e.emit(&Truncated{Room: name})
 		}
-		e.joined(now, r, m.GetJoined())
+		e.joinedAgain(now, r, m.GetJoined())
 		e.talkAgain(now, name)
 	}
 	e.settled(name)

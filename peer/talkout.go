@@ -20,6 +20,9 @@ const (
 	reportSpare = 3 * time.Second
 	// forgetEvery is how many packets pass between two looks for resends that are over.
 	forgetEvery = 64
+	// tailEvery is how often the last packet goes again while the report about an ended talk is awaited: the daemon sees by it what it
+	// misses, also when the message of the end is held up.
+	tailEvery = 200 * time.Millisecond
 )
 
 // talkOut is the loop's side of a Talk.
@@ -37,12 +40,16 @@ type talkOut struct {
 	baseTS  uint32
 	history []*frame // by sequence number
 	resends repair.Resender
+	octets  uint32 // of payload
+	sentTS  uint32 // timestamp of the latest packet
+	sentAt  time.Time
 
 	frames   int
 	lost     int
 	length   time.Duration
 	ended    bool
 	deadline time.Time // of the report
+	tailAt   time.Time // when the last packet goes again
 	done     func(Report, error)
 }
 
@@ -63,7 +70,7 @@ func (t *talkOut) grant(e *engine, ssrc uint32) error {
 	e.s.granted[ssrc] = true
 	t.granted, t.started, t.ssrc = true, false, ssrc
 	t.first = uint64(random16() % maxSeq)
-	t.next = t.first
+	t.next, t.octets = t.first, 0
 	t.resends = repair.Resender{}
 	t.clearHistory()
 	t.talk.ssrc.Store(ssrc)
@@ -110,6 +117,8 @@ func (e *engine) frame(now time.Time, f *frame) {
 	e.s.sendRTP(f.packet, t.next)
 	t.resends.Sent()
 	t.next++
+	t.octets += uint32(len(f.packet) - rtpHeader)
+	t.sentTS, t.sentAt = t.baseTS+f.ts, now
 	e.s.lastAudio = now
 }
 
@@ -192,7 +201,7 @@ func (t *talkOut) end(now time.Time, e *engine, length time.Duration) {
 	e.send(now, wire.Encode(&wire.Message_TalkEnd{TalkEnd: &wire.TalkEnd{
 		Room: t.room, Ssrc: t.ssrc, LastSeq: uint32(uint16(t.next - 1)), DurationMs: uint32(length.Milliseconds()),
 	}}))
-	t.deadline = now.Add(reportSpare)
+	t.deadline, t.tailAt = now.Add(reportSpare), now.Add(tailEvery)
 	if r := e.rooms[t.room]; r != nil {
 		t.deadline = t.deadline.Add(r.delay)
 	}
@@ -206,11 +215,26 @@ func (t *talkOut) cutOff() error {
 	return fmt.Errorf("%w: the end of the talk was not sent, nor %d of its %d frames", ErrLost, t.lost, t.frames)
 }
 
-// advance gives up waiting for the report when it is time.
+// advance sends the last packet again, and gives up waiting for the report when it is time.
 func (t *talkOut) advance(now time.Time, e *engine) {
-	if !t.deadline.IsZero() && !now.Before(t.deadline) {
+	switch {
+	case t.deadline.IsZero():
+	case !now.Before(t.deadline):
 		t.finish(e, ErrNoReport)
+	case !now.Before(t.tailAt):
+		t.tailAt = now.Add(tailEvery)
+		if e.s != nil && t.granted {
+			t.resend(e.s, uint16(t.next-1))
+		}
 	}
+}
+
+// dueAt is when advance has something to do; zero: never.
+func (t *talkOut) dueAt() time.Time {
+	if !t.deadline.IsZero() && t.tailAt.Before(t.deadline) {
+		return t.tailAt
+	}
+	return t.deadline
 }
 
 // finish lets go of the talk and tells who waits.

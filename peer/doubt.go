@@ -1,0 +1,6 @@
+package peer
+
+import "time"
+
+// doubtPath begins to ask whether the path still carries packets.
+func (e *engine) doubtPath(time.Time) {}
