@@ -27,7 +27,7 @@ func (e *engine) takeMessages(now time.Time) {
 func (e *engine) message(now time.Time, m *wire.Message) {
 	switch k := m.GetKind().(type) {
 	case *wire.Message_Welcome:
-		e.welcomeBy(k.Welcome)
+		e.welcomeBy(now, k.Welcome)
 	case *wire.Message_Refused:
 		e.refusedBy(now, k.Refused)
 	case *wire.Message_Receipt:
@@ -43,7 +43,7 @@ func (e *engine) message(now time.Time, m *wire.Message) {
 	case *wire.Message_TalkEnd:
 		e.talkEnd(now, k.TalkEnd)
 	case *wire.Message_TalkReport:
-		e.talkReport(k.TalkReport)
+		e.talkReport(e.s, k.TalkReport)
 	case *wire.Message_Ping:
 		e.send(now, wire.Encode(&wire.Message_Pong{Pong: &wire.Pong{Request: k.Ping.GetRequest()}}))
 	default:
@@ -87,23 +87,20 @@ func (e *engine) unwanted(now time.Time, m *wire.Message) {
 }
 
 // welcomeBy begins the session on the daemon's side. Without the wished nick a refusal follows.
-func (e *engine) welcomeBy(w *wire.Welcome) {
+func (e *engine) welcomeBy(now time.Time, w *wire.Welcome) {
 	s := e.s
 	if v := w.GetVersion(); v < wire.MinVersion || v > wire.MaxVersion {
 		s.err = &RefusedError{Code: wire.Code_CODE_VERSION, Reason: fmt.Sprintf("the daemon chose protocol version %d", v)}
 		return
 	}
-	e.sessionID = w.GetSessionId()
+	e.identify(s, w.GetSessionId())
 	e.shared.set(func(sh *shared) { sh.limit = int(min(w.GetMaxMessage(), wire.MaxBody)) })
 	if e.nick != "" && w.GetNick() == "" {
 		return
 	}
 	e.setNick(w.GetNick())
 	s.welcomed, e.welcomed = true, true
-	if e.welcome != nil {
-		e.welcome(nil)
-		e.welcome = nil
-	}
+	e.tellWelcome(nil)
 	e.back()
 }
 
@@ -132,8 +129,15 @@ func (e *engine) setNick(nick string) string {
 	return nick
 }
 
-// entry delivers a message of a room, once.
+// entry delivers a message of a room.
 func (e *engine) entry(x *wire.Entry) {
+	if x.GetPos() == 0 || !e.awaited(x.GetRoom()) {
+		e.deliver(x)
+	}
+}
+
+// deliver delivers a message of a room, once.
+func (e *engine) deliver(x *wire.Entry) {
 	r := e.rooms[x.GetRoom()]
 	if r != nil && r.cursor.deliver(x.GetPos()) {
 		e.emit(messageOf(x))
@@ -141,10 +145,12 @@ func (e *engine) entry(x *wire.Entry) {
 }
 
 func (e *engine) presence(p *wire.Presence) {
-	if e.rooms[p.GetRoom()] == nil {
+	r := e.rooms[p.GetRoom()]
+	if r == nil {
 		return
 	}
 	for _, ev := range p.GetEvents() {
+		r.members.change(ev)
 		e.emit(&Presence{Room: p.GetRoom(), Joined: ev.GetJoined(), Member: memberOf(ev.GetMember()), Reason: ev.GetReason()})
 	}
 }
@@ -153,6 +159,7 @@ func (e *engine) presence(p *wire.Presence) {
 func (e *engine) joined(now time.Time, r *room, j *wire.Joined) *Joined {
 	joined := joinedOf(j, now)
 	e.rooms[r.opts.Room] = r
+	r.members = membershipOf(j)
 	if r.hearing != nil {
 		r.hearing.setRoom(joined)
 	}

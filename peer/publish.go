@@ -108,6 +108,14 @@ func (e *engine) admit(now time.Time) {
 	}
 }
 
+// publishAgain sends all messages that have no receipt, in a new session.
+func (e *engine) publishAgain(now time.Time) {
+	for _, p := range e.outbox.inOrder() {
+		e.send(now, p.encode())
+	}
+	e.admit(now)
+}
+
 // receipted takes the daemon's receipt.
 func (e *engine) receipted(now time.Time, r *wire.Receipt) {
 	if p := e.outbox.settle(r.GetId()); p != nil {

@@ -10,29 +10,36 @@ import (
 
 // resuming collects what comes back after a reconnect.
 type resuming struct {
-	left   map[string]bool // rooms that are not joined yet
+	s      *session
+	asked  map[string]bool // rooms that were asked for
+	left   map[string]bool // those that are not joined yet
 	joined []*Joined
 }
 
-// resume joins the rooms of the last session.
-func (e *engine) resume(now time.Time) {
+// resume joins the rooms of the last session in another.
+func (e *engine) resume(now time.Time, s *session) {
 	if !e.welcomed {
 		return
 	}
-	e.resumed = &resuming{left: make(map[string]bool)}
+	e.resumed = &resuming{s: s, asked: make(map[string]bool), left: make(map[string]bool)}
 	for _, name := range slices.Sorted(maps.Keys(e.rooms)) {
 		r := e.rooms[name]
 		r.backoff = firstBackoff
-		e.resumed.left[name] = true
-		e.rejoin(now, r)
+		e.resumed.asked[name], e.resumed.left[name] = true, true
+		e.rejoin(now, s, r)
 	}
 }
 
 // rejoin asks to join a room again.
-func (e *engine) rejoin(now time.Time, r *room) {
+func (e *engine) rejoin(now time.Time, s *session, r *room) {
 	r.retryAt = time.Time{}
-	q := e.ask(now, r.joinMessage, func(now time.Time, m *wire.Message, err error) { e.rejoined(now, r, m, err) })
-	q.once = true
+	e.askOnce(now, s, r.joinMessage, func(now time.Time, m *wire.Message, err error) { e.rejoined(now, r, m, err) })
+}
+
+// awaited tells that a room is not joined yet in the present session. Messages of it that come nevertheless, because the daemon has gone on
+// where the last session was, come again after the Joined.
+func (e *engine) awaited(name string) bool {
+	return e.resumed != nil && e.resumed.s == e.s && e.resumed.left[name]
 }
 
 // rejoined takes the answer to one Join of resume.
@@ -48,10 +55,15 @@ func (e *engine) rejoined(now time.Time, r *room, m *wire.Message, err error) {
 		r.backoff = min(2*r.backoff, maxBackoff)
 		return
 	default:
+		before := r.members
 		if r.resume(m.GetJoined()) {
 			e.emit(&Truncated{Room: name})
 		}
-		e.joined(now, r, m.GetJoined())
+		joined := e.joined(now, r, m.GetJoined())
+		e.reconcile(now, name, m.GetJoined())
+		if e.s.resumed && !e.away {
+			e.tellDifference(name, before, joined)
+		}
 		e.talkAgain(now, name)
 	}
 	e.settled(name)
@@ -77,7 +89,7 @@ func (e *engine) roomLost(name string, err error) {
 func (e *engine) talkAgain(now time.Time, name string) {
 	for _, t := range e.talks {
 		if t.room == name && t.held {
-			t.again(now, e)
+			t.again(now, e, e.s)
 		}
 	}
 }
@@ -92,7 +104,7 @@ func (e *engine) settled(name string) {
 
 // back tells that the session is there again, once it is welcome and all rooms are joined.
 func (e *engine) back() {
-	if e.resumed == nil || len(e.resumed.left) > 0 || !e.s.welcomed || e.s.err != nil {
+	if e.resumed == nil || e.resumed.s != e.s || len(e.resumed.left) > 0 || !e.s.welcomed || e.s.err != nil {
 		return
 	}
 	if e.away {
@@ -106,7 +118,74 @@ func (e *engine) back() {
 func (e *engine) retryRooms(now time.Time) {
 	for _, r := range e.rooms {
 		if !r.retryAt.IsZero() && !now.Before(r.retryAt) {
-			e.rejoin(now, r)
+			e.rejoin(now, e.s, r)
 		}
+	}
+}
+
+// reconcile ends the streams of a room that are over to the daemon: their end may have been announced in the last session.
+func (e *engine) reconcile(now time.Time, name string, j *wire.Joined) {
+	going := make(map[uint32]bool)
+	for _, t := range j.GetTalking() {
+		going[t.GetSsrc()] = true
+	}
+	for ssrc, in := range e.s.streams {
+		switch {
+		case in.room != name || going[ssrc] || in.ended:
+		case in.got > 0:
+			in.end(now, uint16(in.highest))
+		default:
+			e.dropStream(in)
+		}
+	}
+	for ssrc, t := range e.s.told {
+		if t.Room == name && !going[ssrc] {
+			delete(e.s.told, ssrc)
+			end := *t
+			e.emit(&end)
+		}
+	}
+}
+
+// tellDifference tells who came and went between two sessions, where *Back does not.
+func (e *engine) tellDifference(name string, before membership, j *Joined) {
+	if before == nil || e.rooms[name].members == nil {
+		return
+	}
+	now := e.rooms[name].members
+	for _, nick := range slices.Sorted(maps.Keys(before)) {
+		if _, there := now[nick]; !there {
+			e.emit(&Presence{Room: name, Member: before[nick]})
+		}
+	}
+	for _, m := range j.Members {
+		if _, there := before[m.Nick]; !there {
+			e.emit(&Presence{Room: name, Joined: true, Member: m})
+		}
+	}
+}
+
+// membership is who is in a room, by nick. It is nil where the daemon does not list all.
+type membership map[string]Member
+
+func membershipOf(j *wire.Joined) membership {
+	if int(j.GetCount()) > len(j.GetMembers()) {
+		return nil
+	}
+	m := make(membership)
+	for _, x := range j.GetMembers() {
+		m[x.GetNick()] = memberOf(x)
+	}
+	return m
+}
+
+// change follows one change.
+func (m membership) change(ev *wire.PresenceEvent) {
+	switch nick := ev.GetMember().GetNick(); {
+	case m == nil:
+	case ev.GetJoined():
+		m[nick] = memberOf(ev.GetMember())
+	default:
+		delete(m, nick)
 	}
 }
