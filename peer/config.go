@@ -36,7 +36,8 @@ type Config struct {
 	// Logger gets what is of use for finding faults, at debug level; nil: none.
 	Logger *slog.Logger
 
-	net *network // nil: the system's
+	net    *network     // nil: the system's
+	limits *rekeyLimits // nil: the usual ones
 }
 
 // setupTimeout is the time from the daemon's first answer to Welcome.
@@ -63,6 +64,9 @@ func (cfg Config) checked() (Config, error) {
 	cfg.Software = wire.Printable(strings.ToValidUTF8(cfg.Software, "?"))
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = defaultTimeout
+	}
+	if cfg.limits == nil {
+		cfg.limits = &defaultLimits
 	}
 	if cfg.net == nil {
 		cfg.net = system

@@ -30,6 +30,7 @@ type engine struct {
 	oldUntil  time.Time
 	sessionID []byte // of the last one
 	limits    rekeyLimits
+	rekeying  bool          // the handshake for next is under way
 	rekeyAt   time.Time     // not before it is the next handshake beside the session tried
 	rekeyWait time.Duration // before the one after that
 
@@ -59,7 +60,7 @@ type engine struct {
 func newEngine(cfg Config, sh *shared) *engine {
 	e := &engine{
 		cfg: cfg, log: cfg.Logger, own: cfg.Identity.Fingerprint(), shared: sh,
-		nick: cfg.Nick, rooms: make(map[string]*room), limits: defaultLimits, rekeyWait: firstRekeyWait,
+		nick: cfg.Nick, rooms: make(map[string]*room), limits: *cfg.limits, rekeyWait: firstRekeyWait,
 	}
 	return e
 }
@@ -103,6 +104,7 @@ func (e *engine) detach() {
 		}
 	}
 	e.s, e.next, e.old, e.resumed = nil, nil, nil, nil
+	e.rekeying = false
 }
 
 // lostGrace is how long *Lost waits where the next session may be the same one to the daemon.

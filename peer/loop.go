@@ -125,6 +125,7 @@ func (l *loop) settle(now time.Time) {
 		l.dial(l.known)
 	}
 	if l.dialling == nil && l.e.rekeyDue(now) {
+		l.e.rekeying = true
 		l.dial(target{only: l.e.s.link.addr})
 	}
 }

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,7 +10,7 @@ import (
 
 // takeMessages takes what came from the daemon, as long as there is room for events.
 func (e *engine) takeMessages(now time.Time) {
-	for e.s != nil && len(e.events) < maxEvents {
+	for e.s != nil && len(e.events) < maxEvents && !errors.Is(e.s.err, ErrRefused) {
 		b, ok := e.s.stream.Receive()
 		if !ok {
 			return

@@ -29,7 +29,7 @@ var defaultLimits = rekeyLimits{age: wire.RekeyAfter, packets: wire.RekeyPackets
 // rekeyDue tells that a handshake beside the session is to be made now.
 func (e *engine) rekeyDue(now time.Time) bool {
 	s := e.s
-	if s == nil || !s.welcomed || e.next != nil || e.old != nil || now.Before(e.rekeyAt) {
+	if s == nil || !s.welcomed || e.rekeying || e.next != nil || e.old != nil || now.Before(e.rekeyAt) {
 		return false
 	}
 	return now.Sub(s.began) >= e.limits.age ||
@@ -39,13 +39,14 @@ func (e *engine) rekeyDue(now time.Time) bool {
 // rekeyFailed waits before the next try.
 func (e *engine) rekeyFailed(now time.Time, err error) {
 	e.log.Debug("no new keys", "error", err)
+	e.rekeying = false
 	e.rekeyAt = now.Add(e.rekeyWait)
 	e.rekeyWait = min(2*e.rekeyWait, maxRekeyWait)
 }
 
 // attachBeside begins a session beside the present one: Hello, the rooms, the talks. Until its Welcome the present one carries everything.
 func (e *engine) attachBeside(now time.Time, s *session) {
-	e.next = s
+	e.next, e.rekeying = s, false
 	e.hello(now, s)
 	e.resume(now, s)
 	for _, t := range slices.Clone(e.talks) {
@@ -188,7 +189,7 @@ func (e *engine) rekeyDeadlines(sooner func(time.Time)) {
 		sooner(e.old.stream.Deadline())
 		sooner(e.oldUntil)
 	}
-	if e.s.welcomed && e.next == nil && e.old == nil {
+	if e.s.welcomed && !e.rekeying && e.next == nil && e.old == nil {
 		at := e.s.began.Add(e.limits.age)
 		if at.Before(e.rekeyAt) {
 			at = e.rekeyAt

@@ -178,8 +178,14 @@ func TestRefusals(t *testing.T) {
 	w := newWorld(t, daemon.Config{})
 	c := w.dial(w.config("alice"))
 	var refusal *peer.RefusedError
-	if _, err := peer.Dial(soon(t), w.config("ALICE")); !errors.As(err, &refusal) || refusal.Code != wire.Code_CODE_NICK_TAKEN {
-		t.Errorf("taken nick: %v", err)
+	other := w.dial(w.config("ALICE"))
+	for _, err := range []error{other.Welcomed(soon(t)), other.Welcomed(soon(t)), joinError(t, other)} {
+		if !errors.As(err, &refusal) || refusal.Code != wire.Code_CODE_NICK_TAKEN {
+			t.Errorf("taken nick: %v", err)
+		}
+	}
+	if err := joinError(t, w.dial(w.config("ALICE"))); !errors.As(err, &refusal) || refusal.Code != wire.Code_CODE_NICK_TAKEN {
+		t.Errorf("the first call with a taken nick: %v", err)
 	}
 	if _, err := c.Join(soon(t), peer.JoinOptions{Room: "no such/room"}); !errors.Is(err, peer.ErrRefused) {
 		t.Errorf("illegal room: %v", err)
@@ -203,6 +209,11 @@ func TestRefusals(t *testing.T) {
 	if _, err := peer.Dial(soon(t), cfg); !errors.Is(err, secure.ErrHostKeyChanged) || time.Since(start) > 5*time.Second {
 		t.Errorf("changed key: %v after %v", err, time.Since(start))
 	}
+}
+
+func joinError(t *testing.T, c *peer.Client) error {
+	_, err := c.Join(soon(t), peer.JoinOptions{Room: "lobby"})
+	return err
 }
 
 func TestTwoSessionsOfOneIdentity(t *testing.T) {
