@@ -24,6 +24,10 @@ func (s *session) message(now time.Time, b []byte) {
 		s.refuse(&wire.Refused{Code: wire.Code_CODE_PROTOCOL}, "the first message must be Hello")
 		return
 	}
+	if s.heir != nil {
+		s.lastWords(now, m, len(b))
+		return
+	}
 	switch k := m.GetKind().(type) {
 	case *wire.Message_SetNick:
 		s.setNick(now, k.SetNick)
@@ -32,7 +36,7 @@ func (s *session) message(now time.Time, b []byte) {
 	case *wire.Message_Leave:
 		s.leave(now, k.Leave)
 	case *wire.Message_Publish:
-		s.publish(now, k.Publish)
+		s.published(now, k.Publish, len(b))
 	case *wire.Message_Talk:
 		s.talk(now, k.Talk)
 	case *wire.Message_TalkStart:
@@ -43,6 +47,8 @@ func (s *session) message(now time.Time, b []byte) {
 		s.listMembers(k.Who)
 	case *wire.Message_Rooms:
 		s.listRooms(k.Rooms)
+	case *wire.Message_Credit:
+		s.granted(k.Credit)
 	case *wire.Message_Ping:
 		s.say(wire.Encode(&wire.Message_Pong{Pong: &wire.Pong{Request: k.Ping.GetRequest()}}))
 	}
@@ -61,10 +67,10 @@ func (s *session) hello(now time.Time, m *wire.Hello) {
 		return
 	}
 	s.greeted = true
-	var err error
-	if m.GetNick() != "" {
-		s.nick, s.key, err = s.hub.nicks.claim(now, m.GetNick(), s.who)
+	if !s.resume(now, m) {
+		s.supersede(now)
 	}
+	err := s.wish(now, m.GetNick())
 	s.say(wire.Encode(&wire.Message_Welcome{Welcome: &wire.Welcome{
 		Version: wire.MaxVersion, Software: s.hub.cfg.Software, SessionId: s.id[:], Nick: s.nick, MaxMessage: wire.MaxBody,
 	}}))
@@ -90,25 +96,15 @@ func (s *session) setNick(now time.Time, m *wire.SetNick) {
 		s.refuseNick(m.GetRequest(), err)
 		return
 	}
-	old := s.nick
-	s.nick, s.key = nick, key
 	s.say(wire.Encode(&wire.Message_NickSet{NickSet: &wire.NickSet{Request: m.GetRequest(), Nick: nick}}))
-	if nick == old {
-		return
-	}
-	for _, in := range slices.Collect(maps.Values(s.rooms)) {
-		in.room.rename(in)
-	}
-	for _, v := range s.talks {
-		v.nick, v.key = nick, key
-	}
+	s.adopt(nick, key)
 }
 
 // rename shows a change of nick as the old one leaving and the new one joining.
 func (r *room) rename(m *member) {
 	s := m.session
 	r.leave(m, "is now "+s.nick)
-	m.nick, m.key = s.nick, s.key
+	m.nick, m.key, m.quiet = s.nick, s.key, false
 	s.rooms[r.name] = m
 	r.hub.rooms[r.name] = r
 	r.enter(m)
@@ -139,7 +135,7 @@ func (s *session) join(now time.Time, m *wire.Join) {
 			s.abandonTalks(now, r)
 			r.leave(in, wire.ByeLeft)
 		}
-		in = &member{session: s, room: r, nick: s.nick, key: s.key, observe: m.GetObserve(), since: now}
+		in = &member{session: s, room: r, nick: s.nick, key: s.key, observe: m.GetObserve(), since: now, quiet: now.Before(s.quiet)}
 		if s.rooms == nil {
 			s.rooms = make(map[string]*member)
 		}
@@ -147,7 +143,7 @@ func (s *session) join(now time.Time, m *wire.Join) {
 		r.hub.rooms[r.name] = r
 		r.enter(in)
 	}
-	in.hear = m.GetHear() && !in.observe
+	in.hear, in.paused = m.GetHear() && !in.observe, false
 	s.joined(now, in, m)
 }
 
@@ -216,6 +212,9 @@ func (s *session) abandonTalks(now time.Time, r *room) {
 		if v.room == r {
 			v.abandon(now)
 		}
+	}
+	if s.elder != nil {
+		s.elder.abandonTalks(now, r)
 	}
 }
 

@@ -38,6 +38,8 @@ type member struct {
 	key     string // its comparison form
 	hear    bool
 	observe bool // reads without being announced
+	quiet   bool // comes back after the daemon's restart: its joining is not told
+	paused  bool // gets no entries until its session has joined again
 	cursor  uint64
 	since   time.Time
 	resends map[uint32]*repair.Resender // by SSRC, of the voices that it hears
@@ -68,7 +70,7 @@ func (r *room) tidy() {
 func (r *room) enter(m *member) {
 	first := !m.observe && !r.has(m.key)
 	r.members = append(r.members, m)
-	if !first {
+	if !first || m.quiet {
 		return
 	}
 	r.hub.log.Info("joined", "room", r.name, "nick", m.nick, "fingerprint", m.session.who, "address", m.session.addr)
