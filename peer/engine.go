@@ -12,10 +12,6 @@ import (
 	"yodel/wire/secure"
 )
 
-// maxEvents is how many events may wait for the user. At this number no more messages are taken from the stream, so that
-// the daemon is held back and nothing is lost.
-const maxEvents = 1024
-
 // engine is all that a client knows, over any number of sessions. It has no clock, no socket and no goroutine: the
 // loop calls it with the time, and each session writes by a function. Only the loop's goroutine may use it.
 type engine struct {
@@ -47,11 +43,12 @@ type engine struct {
 	nextID   uint32 // of the next stream in a playout
 	resumed  *resuming
 
-	events    []Event
-	welcome   []func(error) // called once for the first session: it is there, or refused
-	welcomed  bool          // some session has been
-	away      bool          // *Lost was told, *Back was not
-	losing    error         // *Lost is told with it at losingAt, unless the session is there again before; nil: it is not
+	events    []queued
+	untold    map[talkKey]bool // talks whose start was left out, so that their end is too
+	welcome   []func(error)    // called once for the first session: it is there, or refused
+	welcomed  bool             // some session has been
+	away      bool             // *Lost was told, *Back was not
+	losing    error            // *Lost is told with it at losingAt, unless the session is there again before; nil: it is not
 	losingAt  time.Time
 	rtt       time.Duration
 	nackSpace []uint16
@@ -60,7 +57,8 @@ type engine struct {
 func newEngine(cfg Config, sh *shared) *engine {
 	e := &engine{
 		cfg: cfg, log: cfg.Logger, own: cfg.Identity.Fingerprint(), shared: sh,
-		nick: cfg.Nick, rooms: make(map[string]*room), limits: *cfg.limits, rekeyWait: firstRekeyWait,
+		nick: cfg.Nick, rooms: make(map[string]*room), untold: make(map[talkKey]bool),
+		limits: *cfg.limits, rekeyWait: firstRekeyWait,
 	}
 	return e
 }
@@ -288,36 +286,4 @@ func (e *engine) askOnce(now time.Time, s *session, encode func(id uint64) []byt
 	r := &request{s: s, once: true, done: done, sent: now}
 	e.requests.add(r, encode)
 	e.sendOn(now, s, r.msg)
-}
-
-// delivered removes the event that the user took.
-func (e *engine) delivered() {
-	e.events[0] = nil
-	e.events = e.events[1:]
-}
-
-// takeHeard takes what the hearings have heard.
-func (e *engine) takeHeard() {
-	for _, r := range e.rooms {
-		if r.hearing != nil {
-			e.events = append(e.events, r.hearing.takeEvents()...)
-		}
-	}
-}
-
-// emit gives the user an event.
-func (e *engine) emit(ev Event) { e.events = append(e.events, ev) }
-
-// emitLink gives the user a *Lost or *Back. Where nobody reads events they do not pile up: an outage that was not seen
-// is forgotten when the next one begins.
-func (e *engine) emitLink(ev Event) {
-	n := len(e.events)
-	if _, lost := ev.(*Lost); lost && n >= 2 {
-		_, back := e.events[n-1].(*Back)
-		_, before := e.events[n-2].(*Lost)
-		if back && before {
-			e.events = e.events[:n-2]
-		}
-	}
-	e.emit(ev)
 }

@@ -187,30 +187,6 @@ func TestPublishIsBoundedInBytes(t *testing.T) {
 	}
 }
 
-func TestUnreadEventsHoldTheDaemonBack(t *testing.T) {
-	r := newRig(t, Config{Nick: "alice"})
-	r.welcome()
-	r.join(JoinOptions{Room: "lobby"}, nil, &wire.Joined{LogId: logA})
-	const n = 3 * maxEvents
-	for pos := uint64(1); pos <= n; pos++ {
-		if err := r.d.stream.Send(wire.Encode(&wire.Message_Entry{Entry: &wire.Entry{Room: "lobby", Pos: pos, Body: []byte("x")}})); err != nil {
-			t.Fatal(err)
-		}
-	}
-	r.pass(2 * time.Second)
-	if len(r.e.events) != maxEvents {
-		t.Fatalf("%d events wait, want %d", len(r.e.events), maxEvents)
-	}
-	for want := uint64(1); want <= n; want++ {
-		for i := 0; len(r.e.events) == 0 && i < 100; i++ {
-			r.pass(100 * time.Millisecond)
-		}
-		if m := event[*Message](r); m.Pos != want {
-			t.Fatalf("position %d, want %d", m.Pos, want)
-		}
-	}
-}
-
 func TestRequestsGoAgainInANewSession(t *testing.T) {
 	r := newRig(t, Config{Nick: "alice", Reconnect: true})
 	r.welcome()

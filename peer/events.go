@@ -8,7 +8,7 @@ import (
 	"yodel/wire/secure"
 )
 
-// Event is what Client.Events delivers: one of *Message, *Presence, *Talking, *Truncated, *RoomChanged, *RoomLost,
+// Event is what Client.Events delivers: one of *Message, *Presence, *Crowd, *Talking, *Truncated, *RoomChanged, *RoomLost,
 // *Lost, *Back.
 // Text in events (nicks, reasons, bodies) is as it came: pass it through wire.Printable before it reaches a terminal.
 type Event interface{ event() }
@@ -27,12 +27,19 @@ type Message struct {
 	Transient   bool
 }
 
-// Presence tells that a nick came into a room or left it.
+// Presence tells that a nick came into a room or left it: in rooms of up to 200 members. The daemon gathers for a second what happens
+// in rooms of over 32. What happened during a resumption is told after it, without reasons.
 type Presence struct {
 	Room   string
 	Joined bool // else left
 	Member Member
 	Reason string // of leaving
+}
+
+// Crowd tells how many are in a room of over 200 members, instead of who comes and goes; at most once a second.
+type Crowd struct {
+	Room  string
+	Count int
 }
 
 // Talking tells that somebody starts or ends talking. In a room with a Hearing it tells what is heard: Start
@@ -74,6 +81,7 @@ type Back struct{ Rooms []*Joined }
 
 func (*Message) event()     {}
 func (*Presence) event()    {}
+func (*Crowd) event()       {}
 func (*Talking) event()     {}
 func (*Truncated) event()   {}
 func (*RoomChanged) event() {}
@@ -107,7 +115,8 @@ type Joined struct {
 	Replay      uint64        // how many messages are going to be replayed, up to Newest
 	Truncated   bool          // what was asked for is not all there any more
 	Delay, Lead time.Duration // of the echo, and how early audio is sent
-	Members     []Member      // by nick
+	Members     []Member      // by nick; in a room of over 200 only those who talk
+	Count       int           // of all members
 	At          time.Time     // local clock at the moment the answer came
 }
 
@@ -150,7 +159,7 @@ func roomInfoOf(r *wire.RoomInfo) RoomInfo {
 func joinedOf(j *wire.Joined, at time.Time) *Joined {
 	return &Joined{
 		Room: j.GetRoom(), LogID: j.GetLogId(), Newest: j.GetNewest(), Replay: j.GetReplay(), Truncated: j.GetTruncated(),
-		Delay: millis(j.GetDelayMs()), Lead: millis(j.GetLeadMs()), Members: membersOf(j.GetMembers()), At: at,
+		Delay: millis(j.GetDelayMs()), Lead: millis(j.GetLeadMs()), Members: membersOf(j.GetMembers()), Count: max(int(j.GetCount()), len(j.GetMembers())), At: at,
 	}
 }
 

@@ -38,7 +38,7 @@ type Hearing struct {
 	position int64
 	ahead    window // of the reader before the clock, in samples
 	talks    map[uint32]*Talking
-	events   []Event
+	events   []*Talking
 	stats    HearStats
 	pace     [paceFrame]int16
 }
@@ -172,7 +172,7 @@ func (h *Hearing) heard(ev audio.Event) {
 }
 
 // takeEvents gives what was heard since the last call.
-func (h *Hearing) takeEvents() []Event {
+func (h *Hearing) takeEvents() []*Talking {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	events := h.events

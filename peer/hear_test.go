@@ -150,11 +150,13 @@ func TestLostPacketsAreAskedFor(t *testing.T) {
 	}
 	for i := uint64(11); i < 20; i++ { // the first is lost, and one in the middle
 		if i != 15 {
-			r.sound(testSSRC, i, uint32(i)*frame10, tone10(1))
+			r.sound(testSSRC, i, 1000+uint32(i-10)*frame10, tone10(1))
 		}
 		r.listen(h, 10*time.Millisecond)
 	}
-	r.say(talkEnd(testSSRC, 21)) // two more are lost at the end
+	r.say(&wire.Message{Kind: &wire.Message_TalkEnd{TalkEnd: &wire.TalkEnd{
+		Room: "lobby", Ssrc: testSSRC, LastSeq: 21, DurationMs: 120,
+	}}}) // two more are lost at the end
 	r.listen(h, 50*time.Millisecond)
 	got := map[uint16]bool{}
 	for _, seq := range r.nacked(testSSRC) {
@@ -171,7 +173,7 @@ func TestLostPacketsAreAskedFor(t *testing.T) {
 		t.Errorf("at the end asked for: (-want +got)\n%s", d)
 	}
 	for _, i := range []uint64{10, 15, 20, 21} {
-		r.sound(testSSRC, i, uint32(i)*frame10, tone10(1))
+		r.sound(testSSRC, i, 1000+uint32(i-10)*frame10, tone10(1))
 	}
 	r.listen(h, 4*time.Second)
 	if got := r.nacked(testSSRC); len(got) != 0 {

@@ -59,7 +59,7 @@ func (l *loop) turn() bool {
 	var events chan<- Event
 	var event Event
 	if len(l.e.events) > 0 {
-		events, event = l.events, l.e.events[0]
+		events, event = l.events, l.e.events[0].Event
 	}
 	frames, commands := l.frames, l.commands
 	if l.final {

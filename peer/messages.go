@@ -8,20 +8,25 @@ import (
 	"yodel/wire"
 )
 
-// takeMessages takes what came from the daemon, as long as there is room for events.
+// takeMessages takes what came from the daemon, as long as there is room for events, and lets it send more.
 func (e *engine) takeMessages(now time.Time) {
-	for e.s != nil && len(e.events) < maxEvents && !errors.Is(e.s.err, ErrRefused) {
+	e.catchUp()
+	for len(e.events) < maxEvents && !errors.Is(e.s.err, ErrRefused) {
 		b, ok := e.s.stream.Receive()
 		if !ok {
-			return
+			break
 		}
 		m, err := wire.Decode(b)
-		if err != nil {
+		switch entry := m.GetEntry(); {
+		case err != nil:
 			e.log.Debug("message dropped", "error", err)
-			continue
+		case entry != nil:
+			e.entry(entry, len(b))
+		default:
+			e.message(now, m)
 		}
-		e.message(now, m)
 	}
+	e.giveCredit(now)
 }
 
 // message takes one message of the daemon. Kinds that are not known, or not for a peer, are ignored.
@@ -33,8 +38,8 @@ func (e *engine) message(now time.Time, m *wire.Message) {
 		e.refusedBy(now, k.Refused)
 	case *wire.Message_Receipt:
 		e.receipted(now, k.Receipt)
-	case *wire.Message_Entry:
-		e.entry(k.Entry)
+	case *wire.Message_Credit:
+		e.creditFrom(now, k.Credit)
 	case *wire.Message_Presence:
 		e.presence(k.Presence)
 	case *wire.Message_RoomInfo:
@@ -130,37 +135,30 @@ func (e *engine) setNick(nick string) string {
 	return nick
 }
 
-// entry delivers a message of a room.
-func (e *engine) entry(x *wire.Entry) {
-	if x.GetPos() == 0 || !e.awaited(x.GetRoom()) {
-		e.deliver(x)
-	}
-}
-
-// deliver delivers a message of a room, once.
-func (e *engine) deliver(x *wire.Entry) {
-	r := e.rooms[x.GetRoom()]
-	if r != nil && r.cursor.deliver(x.GetPos()) {
-		e.emit(messageOf(x))
-	}
-}
-
-func (e *engine) presence(p *wire.Presence) {
-	r := e.rooms[p.GetRoom()]
-	if r == nil {
+// entry takes a message of a room. size is what it costs of the credit.
+func (e *engine) entry(x *wire.Entry, size int) {
+	if x.GetPos() != 0 && e.awaited(x.GetRoom()) {
+		e.s.entries.consume(size)
 		return
 	}
-	for _, ev := range p.GetEvents() {
-		r.members.change(ev)
-		e.emit(&Presence{Room: p.GetRoom(), Joined: ev.GetJoined(), Member: memberOf(ev.GetMember()), Reason: ev.GetReason()})
+	e.deliver(e.s, x, size)
+}
+
+// deliver delivers a message of a room that came in a session, once.
+func (e *engine) deliver(s *session, x *wire.Entry, size int) {
+	r := e.rooms[x.GetRoom()]
+	if r != nil && r.cursor.deliver(x.GetPos()) {
+		e.events = append(e.events, queued{messageOf(x), size, s.entries})
+		return
 	}
+	s.entries.consume(size)
 }
 
 // joined puts a room among those that the client is in, with the talks that are going on in it.
 func (e *engine) joined(now time.Time, r *room, j *wire.Joined) *Joined {
 	joined := joinedOf(j, now)
 	e.rooms[r.opts.Room] = r
-	r.members = membershipOf(j)
+	r.roster = rosterOf(joined)
 	if r.hearing != nil {
 		r.hearing.setRoom(joined)
 	}

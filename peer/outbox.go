@@ -19,7 +19,8 @@ type outbox struct {
 	ids     ids
 	count   uint64 // of admitted ones, for their order
 	open    map[uint64]*Publication
-	bytes   int
+	bytes   int            // of their bodies
+	unsent  []*Publication // those of open that wait for credit in this session, in order; some may be settled meanwhile
 	waiting []*admission
 }
 
@@ -42,7 +43,7 @@ func (o *outbox) leave(a *admission) {
 	o.waiting = slices.DeleteFunc(o.waiting, func(b *admission) bool { return a == b })
 }
 
-// admit takes the next message out of the line and gives it its id, if there is room.
+// admit takes the next message out of the line, gives it its id and lets it wait for credit, if there is room.
 func (o *outbox) admit() (*admission, bool) {
 	if len(o.waiting) == 0 || !o.hasRoom(len(o.waiting[0].p.body)) {
 		return nil, false
@@ -58,8 +59,33 @@ func (o *outbox) admit() (*admission, bool) {
 	o.count++
 	o.open[p.id] = p
 	o.bytes += len(p.body)
+	o.unsent = append(o.unsent, p)
 	return a, true
 }
+
+// next gives the encoded message that is sent next; it stays until sent.
+func (o *outbox) next() (msg []byte, ok bool) {
+	for len(o.unsent) > 0 {
+		if p := o.unsent[0]; o.open[p.id] == p {
+			if p.encoded == nil {
+				p.encoded = p.encode()
+			}
+			return p.encoded, true
+		}
+		o.unsent = o.unsent[1:]
+	}
+	o.unsent = nil
+	return nil, false
+}
+
+// sent takes what next gave out of the line. The stream holds the bytes from then on.
+func (o *outbox) sent() {
+	o.unsent[0].encoded = nil
+	o.unsent = o.unsent[1:]
+}
+
+// newSession makes all messages without receipt wait for the credit of a new session.
+func (o *outbox) newSession() { o.unsent = o.inOrder() }
 
 // settle removes the message with this id; nil when there is none.
 func (o *outbox) settle(id uint64) *Publication {

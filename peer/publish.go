@@ -30,6 +30,7 @@ type Receipt struct {
 type Publication struct {
 	room, media string
 	body        []byte
+	encoded     []byte // while it is the next to be sent
 	transient   bool
 
 	id, order uint64 // the loop's, until Publish has returned
@@ -38,7 +39,8 @@ type Publication struct {
 	err       error
 }
 
-// Publish queues a message and returns once there is room for it: while 512 messages or 256 KiB wait for receipts it blocks. The body is
+// Publish queues a message and returns once there is room for it: while 512 messages or 256 KiB wait for receipts it blocks. It is sent
+// when the daemon's credit allows, after those before it. The body is
 // copied. ErrEmpty, ErrTooLong, ErrMedia and an illegal room come at once. When ctx ends first nothing is
 // sent. The message is sent again with the same id after a reconnect, and stored once.
 func (c *Client) Publish(ctx context.Context, out Outgoing) (*Publication, error) {
@@ -96,23 +98,28 @@ func (p *Publication) Receipt(ctx context.Context) (Receipt, error) {
 	}
 }
 
-// admit sends what there is room for.
+// admit takes the messages that there is room for, and sends what it may.
 func (e *engine) admit(now time.Time) {
-	for {
-		a, ok := e.outbox.admit()
-		if !ok {
-			return
-		}
+	for a, ok := e.outbox.admit(); ok; a, ok = e.outbox.admit() {
 		a.admitted()
-		e.send(now, a.p.encode())
+	}
+	e.publishUnsent(now)
+}
+
+// publishUnsent sends the messages for which there is credit, in order.
+func (e *engine) publishUnsent(now time.Time) {
+	if e.s == nil {
+		return
+	}
+	for msg, ok := e.outbox.next(); ok && e.s.publishes.spend(len(msg)); msg, ok = e.outbox.next() {
+		e.outbox.sent()
+		e.send(now, msg)
 	}
 }
 
 // publishAgain sends all messages that have no receipt, in a new session.
 func (e *engine) publishAgain(now time.Time) {
-	for _, p := range e.outbox.inOrder() {
-		e.send(now, p.encode())
-	}
+	e.outbox.newSession()
 	e.admit(now)
 }
 
@@ -141,5 +148,5 @@ func (e *engine) failPublications(err error) {
 		p.err = err
 		close(p.done)
 	}
-	e.outbox.waiting = nil // their callers see that the client is over
+	e.outbox.unsent, e.outbox.waiting = nil, nil // their callers see that the client is over
 }

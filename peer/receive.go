@@ -98,6 +98,10 @@ func (e *engine) receiveRTCP(now time.Time, s *session, datagram []byte) {
 			_ = s.stream.HandleReport(now, p) // it counts what breaks the rules
 		case *rtcp.TransportLayerNack:
 			e.resend(s, p)
+		case *rtcp.SenderReport:
+			if in := s.streams[p.SSRC]; in != nil {
+				in.report.senderReport(now, p.NTPTime)
+			}
 		case *rtcp.Goodbye:
 			s.goodbye(p)
 		}

@@ -143,7 +143,7 @@ func (e *engine) takeOld(now time.Time) {
 			break
 		}
 		if m, err := wire.Decode(b); err == nil {
-			e.oldMessage(now, m)
+			e.oldMessage(now, m, len(b))
 		}
 	}
 	if e.old.err != nil || e.old.stream.Err() != nil || !now.Before(e.oldUntil) || !e.talksIn(e.old) {
@@ -151,10 +151,10 @@ func (e *engine) takeOld(now time.Time) {
 	}
 }
 
-func (e *engine) oldMessage(now time.Time, m *wire.Message) {
+func (e *engine) oldMessage(now time.Time, m *wire.Message, size int) {
 	switch k := m.GetKind().(type) {
 	case *wire.Message_Entry:
-		e.deliver(k.Entry)
+		e.deliver(e.old, k.Entry, size)
 	case *wire.Message_Receipt:
 		e.receipted(now, k.Receipt)
 	case *wire.Message_TalkEnd:

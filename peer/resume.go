@@ -55,15 +55,11 @@ func (e *engine) rejoined(now time.Time, r *room, m *wire.Message, err error) {
 		r.backoff = min(2*r.backoff, maxBackoff)
 		return
 	default:
-		before := r.members
 		if r.resume(m.GetJoined()) {
 			e.emit(&Truncated{Room: name})
 		}
-		joined := e.joined(now, r, m.GetJoined())
+		e.joinedAgain(now, r, m.GetJoined())
 		e.reconcile(now, name, m.GetJoined())
-		if e.s.resumed && !e.away {
-			e.tellDifference(name, before, joined)
-		}
 		e.talkAgain(now, name)
 	}
 	e.settled(name)
@@ -133,7 +129,7 @@ func (e *engine) reconcile(now time.Time, name string, j *wire.Joined) {
 		switch {
 		case in.room != name || going[ssrc] || in.ended:
 		case in.got > 0:
-			in.end(now, uint16(in.highest))
+			in.end(now, &wire.TalkEnd{LastSeq: uint32(uint16(in.highest))})
 		default:
 			e.dropStream(in)
 		}
@@ -142,50 +138,7 @@ func (e *engine) reconcile(now time.Time, name string, j *wire.Joined) {
 		if t.Room == name && !going[ssrc] {
 			delete(e.s.told, ssrc)
 			end := *t
-			e.emit(&end)
+			e.emitTalk(&end)
 		}
-	}
-}
-
-// tellDifference tells who came and went between two sessions, where *Back does not.
-func (e *engine) tellDifference(name string, before membership, j *Joined) {
-	if before == nil || e.rooms[name].members == nil {
-		return
-	}
-	now := e.rooms[name].members
-	for _, nick := range slices.Sorted(maps.Keys(before)) {
-		if _, there := now[nick]; !there {
-			e.emit(&Presence{Room: name, Member: before[nick]})
-		}
-	}
-	for _, m := range j.Members {
-		if _, there := before[m.Nick]; !there {
-			e.emit(&Presence{Room: name, Joined: true, Member: m})
-		}
-	}
-}
-
-// membership is who is in a room, by nick. It is nil where the daemon does not list all.
-type membership map[string]Member
-
-func membershipOf(j *wire.Joined) membership {
-	if int(j.GetCount()) > len(j.GetMembers()) {
-		return nil
-	}
-	m := make(membership)
-	for _, x := range j.GetMembers() {
-		m[x.GetNick()] = memberOf(x)
-	}
-	return m
-}
-
-// change follows one change.
-func (m membership) change(ev *wire.PresenceEvent) {
-	switch nick := ev.GetMember().GetNick(); {
-	case m == nil:
-	case ev.GetJoined():
-		m[nick] = memberOf(ev.GetMember())
-	default:
-		delete(m, nick)
 	}
 }

@@ -319,7 +319,7 @@ func event[E Event](r *rig) E {
 		var e E
 		r.t.Fatalf("no event, want %T", e)
 	}
-	ev := r.e.events[0]
+	ev := r.e.events[0].Event
 	r.e.delivered()
 	e, ok := ev.(E)
 	if !ok {
@@ -334,7 +334,7 @@ func (r *rig) noEvent() {
 	r.run()
 	r.e.takeHeard()
 	if len(r.e.events) > 0 {
-		r.t.Fatalf("event %T %+v, want none", r.e.events[0], r.e.events[0])
+		r.t.Fatalf("event %T %+v, want none", r.e.events[0].Event, r.e.events[0].Event)
 	}
 }
 

@@ -14,7 +14,7 @@ type room struct {
 	delay   time.Duration
 	logID   []byte
 	cursor  cursor
-	members membership
+	roster  roster
 
 	retryAt time.Time     // when it is asked for again, after a refusal that is not for good; zero: it is not
 	backoff time.Duration // before the next such try

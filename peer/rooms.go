@@ -75,14 +75,21 @@ func (c *Client) SetNick(ctx context.Context, nick string) (string, error) {
 	})
 }
 
-// Who lists the members of a room, which need not have been joined.
-func (c *Client) Who(ctx context.Context, room string) ([]Member, error) {
+// Who lists the members of a room, which need not have been joined: by nick, the first 200. count is of all.
+func (c *Client) Who(ctx context.Context, room string) (members []Member, count int, err error) {
 	if err := checkRoom(room); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return ask(ctx, c, func(id uint64) []byte {
+	m, err := ask(ctx, c, func(id uint64) []byte {
 		return wire.Encode(&wire.Message_Who{Who: &wire.Who{Request: id, Room: room}})
-	}, func(m *wire.Message, _ time.Time) []Member { return membersOf(m.GetMembers().GetMembers()) })
+	}, func(m *wire.Message, _ time.Time) *wire.Members { return m.GetMembers() })
+	members, count = whoOf(m)
+	return members, count, err
+}
+
+func whoOf(m *wire.Members) (members []Member, count int) {
+	members = membersOf(m.GetMembers())
+	return members, max(int(m.GetCount()), len(members))
 }
 
 // Rooms lists the daemon's rooms.

@@ -11,6 +11,9 @@ import (
 	"yodel/wire/repair"
 )
 
+// pauseReports are the lengths of a pause at which the daemon is told that this end still listens.
+var pauseReports = [...]time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second}
+
 const (
 	// maxStreams bounds the streams of one session that are heard or waited for: in a room with a long delay that is all that was
 	// said in the last minute.
@@ -34,17 +37,24 @@ type streamIn struct {
 	unwrap   wire.Unwrapper
 	requests repair.Requester
 	first    uint64    // by the announcement
+	firstTS  uint32    // its timestamp
 	startAt  time.Time // when the first packet counts as lost; zero: not known, or it has come
 	depth    time.Duration
 	delay    time.Duration
+	sentIn   time.Duration // how long the daemon keeps a packet before it sends it
 	highest  uint64
+	top      time.Time // arrival of the highest packet
+	origin   time.Time // arrival of the first sample, as the quickest packet has it
+	frame    time.Duration
 	begun    bool // the first packet has come or counts as lost
 	got      int
 	latest   time.Time // arrival of the latest packet, or the announcement
+	reports  int       // of the present pause
 	waits    []wait
 	ended    bool
 	last     uint64 // once ended
 	lastAt   time.Time
+	length   time.Duration // once ended
 	report   receiver
 }
 
@@ -55,10 +65,11 @@ type wait struct {
 }
 
 // newStreamIn makes the stream of an announcement. expected is when its first packet should come; zero: not known.
-func newStreamIn(now, expected time.Time, x *wire.TalkStart, h *Hearing) *streamIn {
+func newStreamIn(now, expected time.Time, x *wire.TalkStart, r *room) *streamIn {
+	h := r.hearing
 	in := &streamIn{
-		ssrc: x.GetSsrc(), room: x.GetRoom(), h: h, payload: uint8(min(x.GetPayloadType(), 255)),
-		latest: now, depth: h.depthNow(),
+		ssrc: x.GetSsrc(), room: x.GetRoom(), h: h, payload: uint8(min(x.GetPayloadType(), 255)), firstTS: x.GetFirstTimestamp(),
+		latest: now, depth: h.depthNow(), delay: r.delay, sentIn: max(r.delay-h.leadNow(), 0),
 	}
 	in.report.clock, _ = wire.ClockRate(in.payload)
 	in.first, _ = in.unwrap.Unwrap(uint16(x.GetFirstSeq()))
@@ -76,16 +87,30 @@ func (in *streamIn) packet(now, arrived time.Time, header *rtp.Header, payload [
 	}
 	in.begin(now)
 	in.got++
-	in.latest = now
+	in.latest, in.reports = now, 0
 	in.requests.Received(now, seq)
 	in.report.received(seq, header.Timestamp, arrived)
+	in.place(header.Timestamp, arrived, payload)
 	if seq >= in.highest {
-		in.highest = seq
+		in.highest, in.top = seq, arrived
 		in.expect(seq, arrived)
 	}
 	in.h.push(arrived, audio.Packet{
 		SSRC: in.id, Seq: header.SequenceNumber, Timestamp: header.Timestamp, PayloadType: header.PayloadType, Payload: payload,
 	})
+}
+
+// place finds out when the stream's samples arrive, and how long a packet lasts.
+func (in *streamIn) place(timestamp uint32, arrived time.Time, payload []byte) {
+	origin := arrived.Add(-time.Duration(int32(timestamp-in.firstTS)) * time.Second / time.Duration(in.report.clock))
+	if in.origin.IsZero() || origin.Before(in.origin) {
+		in.origin = origin
+	}
+	if in.frame == 0 {
+		if samples, err := audio.PacketSamples(in.payload, payload); err == nil {
+			in.frame = samplesToTime(int64(samples))
+		}
+	}
 }
 
 // begin starts the search for holes at the first packet that was announced.
@@ -94,7 +119,7 @@ func (in *streamIn) begin(now time.Time) {
 		return
 	}
 	in.begun, in.startAt = true, time.Time{}
-	in.highest = in.first
+	in.highest, in.top = in.first, now
 	in.requests.Start(now, in.first)
 }
 
@@ -108,8 +133,10 @@ func (in *streamIn) expect(seq uint64, arrived time.Time) {
 }
 
 // end takes the announcement of the end, which may come long before the last packet.
-func (in *streamIn) end(now time.Time, last uint16) {
+func (in *streamIn) end(now time.Time, x *wire.TalkEnd) {
+	last := uint16(x.GetLastSeq())
 	in.ended, in.lastAt = true, now
+	in.length = time.Duration(x.GetDurationMs()) * time.Millisecond
 	in.last = uint64(max(wire.Nearest(int64(max(in.highest, in.first)), last), 0))
 	in.h.end(in.id, last)
 }
@@ -146,7 +173,41 @@ func (in *streamIn) tailAt() time.Time {
 	if !in.ended || !in.begun || in.highest >= in.last {
 		return time.Time{}
 	}
-	return in.latest.Add(endGrace)
+	return in.endsAt().Add(endGrace)
+}
+
+// endsAt is when the last packet should have come, of a stream that has ended and begun. The daemon had it when it told of the end, which may
+// have been late; and the length tells, but that of which the end did not reach the daemon is too short. In any case the packets that are
+// outstanding come one after the other.
+func (in *streamIn) endsAt() time.Time {
+	at := in.lastAt.Add(in.sentIn)
+	if by := in.origin.Add(in.length); !in.origin.IsZero() && by.Before(at) {
+		at = by
+	}
+	if by := in.top.Add(time.Duration(in.last-in.highest) * in.frame); by.After(at) {
+		at = by
+	}
+	return at
+}
+
+// pauses tells whether the stream has just become silent for so long that it should be reported: packets are due, and none came.
+func (in *streamIn) pauses(now time.Time) bool {
+	at := in.pauseAt()
+	if at.IsZero() || now.Before(at) {
+		return false
+	}
+	for in.reports < len(pauseReports) && !now.Before(in.latest.Add(pauseReports[in.reports])) {
+		in.reports++
+	}
+	return true
+}
+
+// pauseAt is when a pause is reported next; zero: nothing is due.
+func (in *streamIn) pauseAt() time.Time {
+	if in.got == 0 || in.reports == len(pauseReports) || in.ended && in.highest >= in.last {
+		return time.Time{}
+	}
+	return in.latest.Add(pauseReports[in.reports])
 }
 
 // overAt is when the stream can be forgotten; zero: it is not over.
@@ -165,7 +226,7 @@ func (in *streamIn) overAt() time.Time {
 // deadline is when missing or overAt has something to do.
 func (in *streamIn) deadline() time.Time {
 	var first time.Time
-	for _, t := range [...]time.Time{in.requests.Deadline(), in.startAt, in.tailAt(), in.overAt()} {
+	for _, t := range [...]time.Time{in.requests.Deadline(), in.startAt, in.tailAt(), in.pauseAt(), in.overAt()} {
 		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
 			first = t
 		}

@@ -3,8 +3,6 @@ package peer
 import (
 	"time"
 
-	"github.com/pion/rtcp"
-
 	"yodel/peer/audio"
 	"yodel/wire"
 )
@@ -61,7 +59,7 @@ func (e *engine) tell(a announcement) {
 	if !a.underWay {
 		start := *a.talk
 		start.Start = true
-		e.emit(&start)
+		e.emitTalk(&start)
 	}
 }
 
@@ -74,8 +72,7 @@ func (e *engine) hear(now time.Time, r *room, a announcement) {
 	if !a.underWay {
 		expected = now.Add(max(r.delay-r.hearing.leadNow(), 0))
 	}
-	in := newStreamIn(now, expected, a.TalkStart, r.hearing)
-	in.delay = r.delay
+	in := newStreamIn(now, expected, a.TalkStart, r)
 	e.nextID++
 	in.id = e.nextID
 	first := uint16(a.GetFirstSeq())
@@ -91,14 +88,14 @@ func (e *engine) hear(now time.Time, r *room, a announcement) {
 // talkEnd takes the announcement of a talk's end.
 func (e *engine) talkEnd(now time.Time, x *wire.TalkEnd) {
 	if in := e.s.streams[x.GetSsrc()]; in != nil {
-		in.end(now, uint16(x.GetLastSeq()))
+		in.end(now, x)
 		return
 	}
 	if t := e.s.told[x.GetSsrc()]; t != nil {
 		delete(e.s.told, x.GetSsrc())
 		end := *t
 		end.Duration = time.Duration(x.GetDurationMs()) * time.Millisecond
-		e.emit(&end)
+		e.emitTalk(&end)
 	}
 }
 
@@ -111,6 +108,7 @@ func (e *engine) dropStream(in *streamIn) {
 // advanceStreams asks for what is missing and forgets what is over.
 func (e *engine) advanceStreams(now time.Time) {
 	rtt, _ := e.s.stream.RTT()
+	paused := false
 	for ssrc, in := range e.s.streams {
 		e.nackSpace = in.missing(now, rtt, e.nackSpace[:0])
 		if len(e.nackSpace) > 0 {
@@ -120,48 +118,12 @@ func (e *engine) advanceStreams(now time.Time) {
 		}
 		if over := in.overAt(); !over.IsZero() && !now.Before(over) {
 			e.dropStream(in)
+			continue
 		}
+		paused = in.pauses(now) || paused
 	}
-}
-
-// maxBlocks is how many report blocks fit a receiver report (RFC 3550, 6.4.1: the count has 5 bits).
-const maxBlocks = 31
-
-// reportEvery is how often a report is due: oftener while audio flows.
-func (s *session) reportEvery() time.Duration {
-	if !s.lastAudio.IsZero() && s.lastReport.Sub(s.lastAudio) < wire.ReportEvery {
-		return wire.ReportEvery
-	}
-	return wire.KeepaliveEvery
-}
-
-func (s *session) keepAliveDeadline() time.Time {
-	report, ping := s.lastReport.Add(s.reportEvery()), s.lastMessage.Add(wire.PingEvery)
-	if ping.Before(report) {
-		return ping
-	}
-	return report
-}
-
-// keepAlive sends the receiver report that keeps NATs open, and a reliable Ping when nothing else was said for long.
-func (e *engine) keepAlive(now time.Time) {
-	s := e.s
-	if now.Sub(s.lastReport) >= s.reportEvery() {
-		s.lastReport = now
-		var blocks []rtcp.ReceptionReport
-		for ssrc, in := range s.streams {
-			if in.got > 0 && len(blocks) < maxBlocks {
-				blocks = append(blocks, in.report.block(ssrc))
-			}
-		}
-		if report, err := wire.AppendReceiverReport(s.packet[:0], wire.SSRCPeer, blocks); err == nil {
-			s.sendRTCP(report)
-		}
-	}
-	if now.Sub(s.lastMessage) >= wire.PingEvery {
-		q := e.ask(now, func(id uint64) []byte {
-			return wire.Encode(&wire.Message_Ping{Ping: &wire.Ping{Request: id}})
-		}, func(time.Time, *wire.Message, error) {})
-		q.once = true
+	if paused {
+		e.report(now)
+		e.doubtPath(now)
 	}
 }

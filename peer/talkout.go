@@ -53,6 +53,9 @@ type talkspurt struct {
 	lastTS  uint32
 	history []*frame // by sequence number
 	resends repair.Resender
+	octets  uint32 // of payload
+	sentTS  uint32 // timestamp of the latest packet
+	sentAt  time.Time
 }
 
 func (t *talkOut) talkMessage(id uint64) []byte {
@@ -162,6 +165,8 @@ func (e *engine) frame(now time.Time, f *frame) {
 	t.s.sendRTP(f.packet, t.next)
 	t.resends.Sent()
 	t.next++
+	t.octets += uint32(len(f.packet) - rtpHeader)
+	t.sentTS, t.sentAt = t.baseTS+f.ts, now
 	e.s.lastAudio = now
 }
 

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/pion/rtcp"
 )
@@ -42,6 +43,33 @@ func AppendReceiverReport(dst []byte, sender uint32, blocks []rtcp.ReceptionRepo
 	return appendRTCP(dst, &rtcp.ReceiverReport{SSRC: sender, Reports: blocks})
 }
 
+// MinReport is the least size in bytes of a peer's receiver report before protection, so that a hint that the daemon has forgotten the
+// session is no longer than the report that it answers.
+const MinReport = 56
+
+// AppendPeerReport appends a peer's receiver report: one of at least MinReport bytes, filled up with zeros as a profile-specific extension
+// (RFC 3550, 6.4.2), which its receiver ignores.
+func AppendPeerReport(dst []byte, blocks []rtcp.ReceptionReport) ([]byte, error) {
+	rr := rtcp.ReceiverReport{SSRC: SSRCPeer, Reports: blocks}
+	if short := MinReport - rr.MarshalSize(); short > 0 {
+		rr.ProfileExtensions = make([]byte, short)
+	}
+	return appendRTCP(dst, &rr)
+}
+
+// AppendSenderReport appends a sender report (RFC 3550, 6.4.1).
+func AppendSenderReport(dst []byte, sr *rtcp.SenderReport) ([]byte, error) {
+	return appendRTCP(dst, sr)
+}
+
+// NTPTime gives the NTP timestamp of now for a sender report (RFC 3550, 4); ReportTimestamp gives its middle 32 bits, as a report block
+// returns them.
+func NTPTime(now time.Time) uint64 {
+	seconds := uint64(now.Unix() + ntpOffset)
+	fraction := uint64(now.Nanosecond()) << 32 / uint64(time.Second)
+	return seconds<<32 | fraction
+}
+
 func appendRTCP(dst []byte, p rtcp.Packet) ([]byte, error) {
 	b, err := p.Marshal()
 	if err != nil {
@@ -50,7 +78,7 @@ func appendRTCP(dst []byte, p rtcp.Packet) ([]byte, error) {
 	return append(dst, b...), nil
 }
 
-// ParseRTCP splits a compound packet and reads the packets that this protocol uses: receiver reports, BYE, generic NACK
+// ParseRTCP splits a compound packet and reads the packets that this protocol uses: sender and receiver reports, BYE, generic NACK
 // and RFC 8888 reports. Others are skipped unread, because some kinds unfold from few bytes into much work. Reduced-size packets (RFC 5506) are
 // allowed.
 func ParseRTCP(b []byte) ([]rtcp.Packet, error) {
@@ -80,6 +108,8 @@ const rtcpHeader = 4
 // newRTCP gives an empty packet of a kind that is used, else nil. format is the count or the feedback message type.
 func newRTCP(kind, format uint8) rtcp.Packet {
 	switch {
+	case kind == uint8(rtcp.TypeSenderReport):
+		return new(rtcp.SenderReport)
 	case kind == uint8(rtcp.TypeReceiverReport):
 		return new(rtcp.ReceiverReport)
 	case kind == uint8(rtcp.TypeGoodbye):

@@ -21,9 +21,9 @@
 // # Streams
 //
 // Results go to standard output: messages, lists, receipts, raw audio. Everything else goes to standard
-// error: who joined and left, who speaks, progress (on a terminal only), "yodel: error: …" and
+// error: who joined and left (in a room of over 200 how many there are), who speaks, progress (on a terminal only), "yodel: error: …" and
 // "yodel: hint: …". With --json, results, events and errors are objects on standard output, one a line, each with
-// a "type": message, joined, join, leave, talk, receipt, who, room, ping, key, lost, back, truncated, delay, error.
+// a "type": message, joined, join, leave, crowd, talk, receipt, who, room, ping, key, lost, back, truncated, delay, error.
 // Times are RFC 3339 in UTC, durations are seconds. Where standard output carries audio (hear -o -), the objects go to
 // standard error instead. What came from others reaches no stream unescaped: text through
 // wire.Printable, JSON with \u escapes.

@@ -46,6 +46,8 @@ func (sh *shell) tellEvent(ev peer.Event) {
 	switch ev := ev.(type) {
 	case *peer.Presence:
 		sh.tellPresence(ev, now)
+	case *peer.Crowd:
+		sh.tellCrowd(ev, now)
 	case *peer.Talking:
 		sh.tellTalking(ev, now)
 	case *peer.Truncated:
@@ -84,6 +86,21 @@ func (sh *shell) tellPresence(ev *peer.Presence, now time.Time) {
 	sh.out.event(clock(now, now)+" * "+wire.Printable(ev.Member.Nick+text), o)
 }
 
+// crowdEvery is how often people are told how many there are; scripts are told each time.
+const crowdEvery = time.Minute
+
+func (sh *shell) tellCrowd(ev *peer.Crowd, now time.Time) {
+	o := crowdObject{Type: "crowd", Room: ev.Room, Count: ev.Count, At: stamp(now)}
+	if now.Sub(sh.crowdTold) >= crowdEvery {
+		sh.crowdTold = now
+		sh.out.event(clock(now, now)+" * "+strconv.Itoa(ev.Count)+" here", o)
+		return
+	}
+	if sh.json {
+		sh.out.object(o)
+	}
+}
+
 func (sh *shell) tellTalking(ev *peer.Talking, now time.Time) {
 	o := talkObject{
 		Type: "talk", State: "start", Room: ev.Room, From: ev.Nick, Fingerprint: ev.Fingerprint.String(),
@@ -112,21 +129,38 @@ func (sh *shell) tellJoined(j *peer.Joined, at time.Time) {
 	}
 	o := joinedObject{
 		Type: "joined", Room: j.Room, Log: hex.EncodeToString(j.LogID), Newest: j.Newest,
-		Delay: j.Delay.Seconds(), Lead: j.Lead.Seconds(), At: stamp(at), Members: memberObjects(j.Members),
+		Delay: j.Delay.Seconds(), Lead: j.Lead.Seconds(), At: stamp(at), Members: memberObjects(j.Members), Count: j.Count,
 	}
-	sh.out.event("joined "+wire.Printable(j.Room)+"; "+delay+"; here: "+names(j.Members), o)
+	if isCrowd(j) {
+		sh.crowdTold = time.Now()
+	}
+	sh.out.event("joined "+wire.Printable(j.Room)+"; "+delay+"; "+here(j), o)
 }
 
-// names lists members for people.
-func names(members []peer.Member) string {
-	if len(members) == 0 {
+// isCrowd tells that there are more in a room than it lists.
+func isCrowd(j *peer.Joined) bool { return j.Count > len(j.Members) }
+
+// here tells who is in a room that was joined; in a large one how many, and who of them speaks.
+func here(j *peer.Joined) string {
+	switch {
+	case !isCrowd(j):
+		return "here: " + names(j.Members, len(j.Members))
+	case len(j.Members) == 0:
+		return strconv.Itoa(j.Count) + " here"
+	}
+	return strconv.Itoa(j.Count) + " here; speaking: " + names(j.Members, len(j.Members))
+}
+
+// names lists members for people; count is of all, also of those that are not in the list.
+func names(members []peer.Member, count int) string {
+	if count == 0 {
 		return "nobody"
 	}
 	shown := make([]string, 0, maxNamed+1)
 	for _, m := range members[:min(len(members), maxNamed)] {
 		shown = append(shown, wire.Printable(m.Nick))
 	}
-	if more := len(members) - maxNamed; more > 0 {
+	if more := count - len(shown); more > 0 {
 		shown = append(shown, "and "+strconv.Itoa(more)+" more")
 	}
 	return strings.Join(shown, ", ")

@@ -34,6 +34,13 @@ type (
 		Reason      string `json:"reason,omitempty"`
 		At          string `json:"at"`
 	}
+	// crowdObject tells how many are in a room in which there are too many for "join" and "leave".
+	crowdObject struct {
+		Type  string `json:"type"`
+		Room  string `json:"room"`
+		Count int    `json:"count"`
+		At    string `json:"at"`
+	}
 	talkObject struct {
 		Type        string   `json:"type"`
 		State       string   `json:"state"` // "start" or "end"
@@ -56,8 +63,9 @@ type (
 		Newest  uint64         `json:"newest"`
 		Delay   float64        `json:"delay"`
 		Lead    float64        `json:"lead"`
-		At      string         `json:"at"` // of hear: the instant of sample 0
-		Members []memberObject `json:"members"`
+		At      string         `json:"at"`      // of hear: the instant of sample 0
+		Members []memberObject `json:"members"` // in a room of over 200 those who talk
+		Count   int            `json:"count"`   // of all
 	}
 	memberObject struct {
 		Nick        string `json:"nick"`
@@ -69,7 +77,8 @@ type (
 	whoObject struct {
 		Type    string         `json:"type"`
 		Room    string         `json:"room"`
-		Members []memberObject `json:"members"`
+		Members []memberObject `json:"members"` // the first 200 by nick
+		Count   int            `json:"count"`   // of all
 	}
 	roomObject struct {
 		Type    string  `json:"type"`

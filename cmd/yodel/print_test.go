@@ -130,6 +130,7 @@ func TestEvents(t *testing.T) {
 			" * the room's delay is now 2 s\n",
 			map[string]any{"type": "delay", "room": "lobby", "delay": 2.0},
 		},
+		{&peer.Crowd{Room: "lobby", Count: 5001}, " * 5001 here\n", map[string]any{"type": "crowd", "room": "lobby", "count": 5001.0}},
 		{&peer.Truncated{Room: "lobby"}, " * older messages are not there any more\n", map[string]any{"type": "truncated"}},
 		{&peer.Lost{Err: io.EOF}, " * connection lost: EOF; reconnecting\n", map[string]any{"type": "lost", "message": "EOF"}},
 		{&peer.Back{}, " * connected again\n", map[string]any{"type": "back"}},
@@ -167,11 +168,78 @@ func TestJoinedLine(t *testing.T) {
 		{peer.Joined{Room: "lobby", Delay: 250 * time.Millisecond}, "joined lobby; delay 0.25 s; here: nobody\n"},
 		{peer.Joined{Room: "hall"}, "joined hall; live, no delay; here: nobody\n"},
 		{peer.Joined{Room: "r", Members: many}, "joined r; live, no delay; here: " + strings.Repeat("n, ", maxNamed) + "and 3 more\n"},
+		{
+			peer.Joined{Room: "lobby", Delay: 10 * time.Second, Members: []peer.Member{{Nick: "alice"}}, Count: 5000},
+			"joined lobby; delay 10 s; 5000 here; speaking: alice\n",
+		},
+		{peer.Joined{Room: "lobby", Delay: 10 * time.Second, Count: 5000}, "joined lobby; delay 10 s; 5000 here\n"},
 	}
 	for _, tt := range tests {
 		if _, stderr := told(false, func(sh *shell) { sh.tellJoined(&tt.joined, at) }); stderr != tt.want {
 			t.Errorf("got %q, want %q", stderr, tt.want)
 		}
+	}
+}
+
+func TestJoinedTellsScriptsHowMany(t *testing.T) {
+	stdout, _ := told(true, func(sh *shell) {
+		sh.tellJoined(&peer.Joined{Room: "r", Members: []peer.Member{{Nick: "alice"}}, Count: 5000}, at)
+	})
+	var got joinedObject
+	if err := json.Unmarshal([]byte(stdout), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Count != 5000 || len(got.Members) != 1 {
+		t.Errorf("%s", stdout)
+	}
+}
+
+// People are told once a minute how many there are, scripts each time.
+func TestACrowdIsNotTalkedOfAllTheTime(t *testing.T) {
+	stdout, stderr := told(true, func(sh *shell) {
+		for i := range 3 {
+			sh.tellEvent(&peer.Crowd{Room: "r", Count: 5000 + i})
+		}
+	})
+	if lines := strings.Count(stderr, "\n"); lines != 1 || strings.Count(stdout, `"type":"crowd"`) != 3 {
+		t.Errorf("%q and %q", stdout, stderr)
+	}
+	_, stderr = told(false, func(sh *shell) {
+		sh.tellJoined(&peer.Joined{Room: "r", Count: 5000}, at)
+		sh.tellEvent(&peer.Crowd{Room: "r", Count: 5001})
+	})
+	if stderr != "joined r; live, no delay; 5000 here\n" {
+		t.Errorf("%q", stderr)
+	}
+}
+
+func TestWho(t *testing.T) {
+	members := []peer.Member{{Nick: "alice"}, {Nick: "bob"}}
+	tests := []struct {
+		members []peer.Member
+		count   int
+		remark  string
+	}{
+		{nil, 0, "nobody is in hall\n"},
+		{members, 2, ""},
+		{members, 5000, "5000 are in hall; these are the first 2 by nick\n"},
+	}
+	for _, tt := range tests {
+		stdout, stderr := told(false, func(sh *shell) {
+			sh.room = "hall"
+			sh.tellWho(tt.members, tt.count)
+		})
+		if strings.Count(stdout, "\n") != len(tt.members) || stderr != tt.remark {
+			t.Errorf("%d of %d: %q and %q", len(tt.members), tt.count, stdout, stderr)
+		}
+		stdout, _ = told(true, func(sh *shell) { sh.tellWho(tt.members, tt.count) })
+		var got whoObject
+		if err := json.Unmarshal([]byte(stdout), &got); err != nil || got.Count != tt.count || len(got.Members) != len(tt.members) {
+			t.Errorf("%q: %v", stdout, err)
+		}
+	}
+	if got := names(members, 5000); got != "alice, bob, and 4998 more" {
+		t.Errorf("%q", got)
 	}
 }
 

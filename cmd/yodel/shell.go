@@ -23,8 +23,9 @@ type shell struct {
 	stdin io.Reader
 	out   *printer
 	settings
-	hearing bool                        // talks are told when they are heard
-	dialled atomic.Pointer[peer.Client] // nil before
+	hearing   bool                        // talks are told when they are heard
+	crowdTold time.Time                   // when people were told how many there are
+	dialled   atomic.Pointer[peer.Client] // nil before
 }
 
 // identityFile loads the identity, making it on first use.

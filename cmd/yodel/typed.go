@@ -122,14 +122,15 @@ func (c *chat) setNick(ctx context.Context, nick string) error {
 
 func (c *chat) who(ctx context.Context) error {
 	var members []peer.Member
+	var count int
 	err := c.ask(ctx, func(ctx context.Context) (err error) {
-		members, err = c.client.Who(ctx, c.room)
+		members, count, err = c.client.Who(ctx, c.room)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	c.out.event("here: "+names(members), whoObject{Type: "who", Room: c.room, Members: memberObjects(members)})
+	c.out.event("here: "+names(members, count), whoObjectOf(c.room, members, count))
 	return nil
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,24 +28,37 @@ func whoAction(ctx context.Context, sh *shell, _ *cli.Context) error {
 	}
 	defer hangUp(client)
 	var members []peer.Member
+	var count int
 	err = sh.ask(ctx, func(ctx context.Context) (err error) {
-		members, err = client.Who(ctx, sh.room)
+		members, count, err = client.Who(ctx, sh.room)
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	sh.tellWho(members, count)
+	return nil
+}
+
+// tellWho lists the members of the room; count is of all, also of those that the daemon does not list.
+func (sh *shell) tellWho(members []peer.Member, count int) {
 	if sh.json {
-		sh.out.object(whoObject{Type: "who", Room: sh.room, Members: memberObjects(members)})
-		return nil
+		sh.out.object(whoObjectOf(sh.room, members, count))
+		return
 	}
 	for _, m := range members {
 		sh.out.line(memberLine(m, time.Now()))
 	}
-	if len(members) == 0 {
+	switch {
+	case count == 0:
 		sh.out.remark("nobody is in " + sh.room)
+	case count > len(members):
+		sh.out.remark(strconv.Itoa(count) + " are in " + sh.room + "; these are the first " + strconv.Itoa(len(members)) + " by nick")
 	}
-	return nil
+}
+
+func whoObjectOf(room string, members []peer.Member, count int) whoObject {
+	return whoObject{Type: "who", Room: room, Count: count, Members: memberObjects(members)}
 }
 
 func memberLine(m peer.Member, now time.Time) string {

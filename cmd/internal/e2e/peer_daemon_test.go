@@ -147,7 +147,7 @@ func TestPresenceWhoRoomsPing(t *testing.T) {
 	if p := next[*peer.Presence](t, alice); !p.Joined || p.Member.Nick != "bob" || p.Member.Fingerprint != bob.Fingerprint() {
 		t.Errorf("%+v", p)
 	}
-	members, err := alice.Who(soon(t), "studio")
+	members, _, err := alice.Who(soon(t), "studio")
 	if err != nil || len(members) != 2 || members[0].Nick != "alice" {
 		t.Errorf("%+v %v", members, err)
 	}

@@ -1,0 +1,80 @@
+package peer
+
+import (
+	"time"
+
+	"github.com/pion/rtcp"
+
+	"yodel/wire"
+)
+
+const (
+	// maxBlocks is how many report blocks fit a receiver report (RFC 3550, 6.4.1: the count has 5 bits).
+	maxBlocks = 31
+	// maxSenderReports is how many sender reports fit the datagram behind a full receiver report.
+	maxSenderReports = 14
+	// pingPadding makes the datagram of a Ping at least 80 bytes long, so that a hint that the daemon has forgotten the session is no
+	// longer than it.
+	pingPadding = 48
+)
+
+// reportEvery is how often a report is due: oftener while audio flows.
+func (s *session) reportEvery() time.Duration {
+	if !s.lastAudio.IsZero() && s.lastReport.Sub(s.lastAudio) < wire.ReportEvery {
+		return wire.ReportEvery
+	}
+	return wire.KeepaliveEvery
+}
+
+func (s *session) keepAliveDeadline() time.Time {
+	report, ping := s.lastReport.Add(s.reportEvery()), s.lastMessage.Add(wire.PingEvery)
+	if ping.Before(report) {
+		return ping
+	}
+	return report
+}
+
+// keepAlive sends the report that keeps NATs open, and a reliable Ping when nothing else was said for long.
+func (e *engine) keepAlive(now time.Time) {
+	if now.Sub(e.s.lastReport) >= e.s.reportEvery() {
+		e.report(now)
+	}
+	if now.Sub(e.s.lastMessage) >= wire.PingEvery {
+		q := e.ask(now, func(id uint64) []byte {
+			return wire.Encode(&wire.Message_Ping{Ping: &wire.Ping{Request: id, Padding: make([]byte, pingPadding)}})
+		}, func(time.Time, *wire.Message, error) {})
+		q.once = true
+	}
+}
+
+// report sends a receiver report about the streams that are heard, and behind it in the same packet a sender report for each talk.
+func (e *engine) report(now time.Time) {
+	s := e.s
+	s.lastReport = now
+	var blocks []rtcp.ReceptionReport
+	for ssrc, in := range s.streams {
+		if in.got > 0 && len(blocks) < maxBlocks {
+			blocks = append(blocks, in.report.block(now, ssrc))
+		}
+	}
+	packet, err := wire.AppendPeerReport(s.packet[:0], blocks)
+	for i := 0; i < len(e.talks) && i < maxSenderReports && err == nil; i++ {
+		if t := e.talks[i]; t.sending() && t.s == s {
+			packet, err = wire.AppendSenderReport(packet, t.senderReport(now))
+		}
+	}
+	if err == nil {
+		s.sendRTCP(packet)
+	}
+}
+
+// sending tells whether packets of the talk have gone in this session and more may follow.
+func (t *talkOut) sending() bool { return t.granted && t.started && !t.ended }
+
+// senderReport tells how the talk's timestamps lie on the clock, and how much was sent under its present SSRC (RFC 3550, 6.4.1).
+func (t *talkOut) senderReport(now time.Time) *rtcp.SenderReport {
+	return &rtcp.SenderReport{
+		SSRC: t.ssrc, NTPTime: wire.NTPTime(now), RTPTime: t.sentTS + uint32(timeToSamples(now.Sub(t.sentAt))),
+		PacketCount: uint32(t.next - t.first), OctetCount: t.octets,
+	}
+}
