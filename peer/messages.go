@@ -33,7 +33,7 @@ func (e *engine) takeMessages(now time.Time) {
 func (e *engine) message(now time.Time, m *wire.Message) {
 	switch k := m.GetKind().(type) {
 	case *wire.Message_Welcome:
-		e.welcomeBy(now, k.Welcome)
+		e.welcomeBy(k.Welcome)
 	case *wire.Message_Refused:
 		e.refusedBy(now, k.Refused)
 	case *wire.Message_Receipt:
@@ -93,7 +93,7 @@ func (e *engine) unwanted(now time.Time, m *wire.Message) {
 }
 
 // welcomeBy begins the session on the daemon's side. Without the wished nick a refusal follows.
-func (e *engine) welcomeBy(now time.Time, w *wire.Welcome) {
+func (e *engine) welcomeBy(w *wire.Welcome) {
 	s := e.s
 	if v := w.GetVersion(); v < wire.MinVersion || v > wire.MaxVersion {
 		s.err = &RefusedError{Code: wire.Code_CODE_VERSION, Reason: fmt.Sprintf("the daemon chose protocol version %d", v)}

@@ -87,13 +87,14 @@ func count[E Event](events []Event) (n int) {
 }
 
 // bodies are the texts of the messages that came.
-func bodies(events []Event) (list string) {
+func bodies(events []Event) string {
+	var list []byte
 	for _, ev := range events {
 		if m, ok := ev.(*Message); ok {
-			list += string(m.Body)
+			list = append(list, m.Body...)
 		}
 	}
-	return list
+	return string(list)
 }
 
 // after lets time go by in a bubble.

@@ -239,7 +239,7 @@ func TestByeIsSaidThreeTimes(t *testing.T) {
 				t.Error(err)
 			}
 		},
-		"30 s of silence": func(t *testing.T, n *simNet, c *simClient) {
+		"30 s of silence": func(_ *testing.T, n *simNet, c *simClient) {
 			n.set(func() { n.tap = func(up bool, _ *simConn, _ []byte) bool { return !up } })
 			<-c.ended
 		},

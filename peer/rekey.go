@@ -131,7 +131,7 @@ func (e *engine) takeOver(now time.Time, w *wire.Welcome) {
 			e.send(now, r.msg)
 		}
 	}
-	e.welcomeBy(now, w)
+	e.welcomeBy(w)
 	e.publishAgain(now)
 }
 

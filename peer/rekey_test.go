@@ -42,7 +42,7 @@ func noSeam(t *testing.T, n *simNet, c *simClient) {
 		n.daemon.settle(time.Now(), n.daemon.present())
 	})
 	var publications []*Publication
-	want := ""
+	var want []byte
 	for i := range frames {
 		if err := talk.Write(make([]int16, 480)); err != nil {
 			t.Fatal(err)
@@ -51,7 +51,7 @@ func noSeam(t *testing.T, n *simNet, c *simClient) {
 		if i%3 == 0 {
 			text := fmt.Sprintf("%d ", i)
 			publications = append(publications, c.begin(text))
-			want += text
+			want = append(want, text...)
 		}
 		hearing.Read(make([]int16, 480))
 		after(10 * time.Millisecond)
@@ -81,7 +81,7 @@ func noSeam(t *testing.T, n *simNet, c *simClient) {
 		}
 	})
 	events := c.close()
-	if got := bodies(events); got != want {
+	if got := bodies(events); got != string(want) {
 		t.Errorf("heard %s\nwant %s", got, want)
 	}
 	if count[*Lost](events)+count[*Back](events)+count[*Presence](events) > 0 {

@@ -227,6 +227,9 @@ func TestTwoSessionsOfOneIdentity(t *testing.T) {
 func TestDaemonStops(t *testing.T) {
 	w := newWorld(t, daemon.Config{})
 	c := w.dial(w.config("alice"))
+	if err := c.Welcomed(soon(t)); err != nil {
+		t.Fatal(err)
+	}
 	w.stop()
 	for range c.Events() {
 	}
