@@ -209,5 +209,7 @@ func (s *session) move(now time.Time) {
 	s.addr, s.displaced = to, false
 	s.path.moved = now
 	h.log.Info("moved", "nick", s.nick, "fingerprint", s.who, "from", from, "to", to)
-	s.confirm(now)
+	s.answer()
+	s.stream.Revive(now)
+	s.mark()
 }

@@ -67,9 +67,8 @@ func (s *session) hello(now time.Time, m *wire.Hello) {
 		return
 	}
 	s.greeted = true
-	if !s.resume(now, m) {
-		s.supersede(now)
-	}
+	s.resume(now, m)
+	s.supersede(now)
 	err := s.wish(now, m.GetNick())
 	s.say(wire.Encode(&wire.Message_Welcome{Welcome: &wire.Welcome{
 		Version: wire.MaxVersion, Software: s.hub.cfg.Software, SessionId: s.id[:], Nick: s.nick, MaxMessage: wire.MaxBody,
