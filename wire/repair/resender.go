@@ -3,8 +3,9 @@ package repair
 const (
 	// maxResends is how often one packet is resent.
 	maxResends = 8
-	// maxCredit is how many resends may come in one burst: about two seconds of speech.
-	maxCredit = 128
+	// maxCredit is how many resends may come in one burst: all that a Requester can miss at once, so that the end of a voice which a black-out
+	// of a second has swallowed is not spoilt by the resends that went into it.
+	maxCredit = 512
 )
 
 // Resender limits the resends of one stream to one receiver: each packet at most 8 times, and all resends together at
