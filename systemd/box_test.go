@@ -106,7 +106,7 @@ func (b *box) install(t *testing.T) {
 	t.Helper()
 	bin, root := t.TempDir(), filepath.Join(b.share, "root")
 	outside(t, "CGO_ENABLED=0", "go", "build", "-trimpath", "-o", bin, "./cmd/yodeld")
-	outside(t, "CGO_ENABLED=1", "go", "build", "-trimpath", "-tags", "nolibopusfile", "-o", bin, "./cmd/yodel")
+	outside(t, "CGO_ENABLED=1", "go", "build", "-trimpath", "-tags", "nolibopusfile,urfave_cli_no_docs", "-o", bin, "./cmd/yodel")
 	outside(t, "LC_ALL=C", "make", "install", "BIN="+bin, "DESTDIR="+root, "PREFIX=/usr")
 	b.run(t, "cp", "-a", "/share/root/.", "/")
 	b.run(t, "systemctl", "daemon-reload")

@@ -76,7 +76,7 @@ func prepare() (cleanUp func(), err error) {
 // build builds the programs as `make build` does.
 func build(dir string) error {
 	for _, program := range []struct{ name, cgo string }{{"yodel", "1"}, {"yodeld", "0"}} {
-		cmd := exec.Command("go", "build", "-tags", "nolibopusfile", "-buildvcs=false", "-o", dir, "yodel/cmd/"+program.name)
+		cmd := exec.Command("go", "build", "-tags", "nolibopusfile,urfave_cli_no_docs", "-buildvcs=false", "-o", dir, "yodel/cmd/"+program.name)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED="+program.cgo)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("building %s: %w\n%s", program.name, err, out)
