@@ -123,15 +123,15 @@ func TestHearingPlaysALeadAfterArrival(t *testing.T) {
 
 func TestPacketsBeforeTheirAnnouncementAreHeld(t *testing.T) {
 	r, h := hearRig(t, HearOptions{}, Config{})
-	for i := range uint64(80) {
+	for i := range uint64(maxHeldPackets + 16) {
 		r.sound(testSSRC, i, uint32(i)*frame10, tone10(int16(1+i)))
 	}
 	if len(r.e.s.held) != maxHeldPackets {
 		t.Errorf("%d packets held, want %d", len(r.e.s.held), maxHeldPackets)
 	}
-	r.say(talkStart(testSSRC, secure.Fingerprint{}, 16), talkEnd(testSSRC, 79))
-	heard := r.listen(h, 3*time.Second)
-	for i := 16; i < 80; i++ {
+	r.say(talkStart(testSSRC, secure.Fingerprint{}, 16), talkEnd(testSSRC, maxHeldPackets+15))
+	heard := r.listen(h, 4*time.Second)
+	for i := 16; i < maxHeldPackets+16; i++ {
 		if firstOf(heard, int16(1+i)) < 0 {
 			t.Fatalf("packet %d is not heard", i)
 		}
