@@ -25,6 +25,15 @@ const (
 	dropTransient
 	dropSeal
 	dropSend
+	dropEarly
+	dropHints
+	dropSTUN
+	dropUnknownSession
+	dropLatePath
+	dropCandidate
+	dropPathAlive
+	dropDisplaced
+	dropTakeover
 	dropKinds
 )
 
@@ -45,6 +54,15 @@ var dropNames = [dropKinds]string{
 	dropTransient:      "transient to slow peer",
 	dropSeal:           "not sealed",
 	dropSend:           "not sent",
+	dropEarly:          "too early",
+	dropHints:          "too many hints",
+	dropSTUN:           "STUN of no use",
+	dropUnknownSession: "path of unknown session",
+	dropLatePath:       "late path request",
+	dropCandidate:      "path request replaced",
+	dropPathAlive:      "old path alive",
+	dropDisplaced:      "no address",
+	dropTakeover:       "taken over again",
 }
 
 // drops counts by reason. It belongs to the loop.

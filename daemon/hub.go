@@ -26,7 +26,12 @@ type hub struct {
 	pending   int // handshakes
 
 	handshakes sync.WaitGroup // their goroutines
+	began      time.Time      // when the daemon did; zero: long ago
+	keys       keyLimits
 	sessions   map[*session]struct{}
+	ids        map[secure.SessionID]*session // without those that another has taken over
+	farewells  map[*farewell]struct{}
+	hints      hints
 	rooms      map[string]*room
 	voices     map[uint32]*voice
 	nextSSRC   uint32
@@ -46,15 +51,15 @@ type hub struct {
 	entries []roomlog.Entry            // scratch for replay
 }
 
-// sweepEvery is how often what has expired is cleared from the address table.
-const sweepEvery = 10 * time.Second
-
 func newHub(cfg Config) *hub {
 	h := &hub{
 		cfg: cfg, log: cfg.Logger,
 		validator: secure.NewValidator(),
 		table:     make(map[netip.AddrPort]*place),
+		keys:      keyLimits{age: wire.RekeyAfter * 5 / 4, packets: wire.RekeyPackets * 5 / 4, ssrcs: wire.RekeySSRCs * 5 / 4},
 		sessions:  make(map[*session]struct{}),
+		ids:       make(map[secure.SessionID]*session),
+		farewells: make(map[*farewell]struct{}),
 		rooms:     make(map[string]*room),
 		voices:    make(map[uint32]*voice),
 		nicks:     newNicks(),
@@ -113,9 +118,14 @@ func (h *hub) newSSRC() uint32 {
 	}
 }
 
-// stop tells all sessions why the daemon ends.
-func (h *hub) stop(reason string) {
+// stop tells all sessions why the daemon ends, and those that have ended just now what they have not been told so often.
+func (h *hub) stop(now time.Time, reason string) {
+	for f := range h.farewells {
+		f.say(now)
+	}
 	for s := range h.sessions {
-		s.bye(reason)
+		if s.heir == nil {
+			s.bye(reason)
+		}
 	}
 }

@@ -15,24 +15,16 @@ const maxType = 127
 // replayBatch is how many entries are read from the log at once.
 const replayBatch = 64
 
-// publish puts a message into the room log; the receipt follows when it is there.
-func (s *session) publish(now time.Time, m *wire.Publish) {
+// published takes a Publish of size bytes, for which the peer must have credit. It is consumed when its outcome stands.
+func (s *session) published(now time.Time, m *wire.Publish, size int) {
+	if !s.publishes.spend(size) {
+		s.end(now, wire.ByeCredit)
+		return
+	}
 	refused := &wire.Refused{Id: m.GetId(), Room: m.GetRoom()}
-	if !s.named(refused) {
-		return
-	}
-	switch n := len(m.GetBody()); {
-	case n == 0:
-		refused.Code = wire.Code_CODE_EMPTY
-		s.refuse(refused, "the message is empty")
-		return
-	case n > wire.MaxBody || len(m.GetType()) > maxType:
-		refused.Code = wire.Code_CODE_TOO_LONG
-		s.refuse(refused, "%d bytes of body, %d of media type: at most %d and %d", n, len(m.GetType()), wire.MaxBody, maxType)
-		return
-	}
-	r := s.roomFor(m.GetRoom(), refused)
+	r := s.publishable(m, refused)
 	if r == nil {
+		s.consumed(size)
 		return
 	}
 	s.hub.nicks.touch(now, s.key)
@@ -41,9 +33,31 @@ func (s *session) publish(now time.Time, m *wire.Publish) {
 	}
 	if m.GetTransient() {
 		s.relay(r, e)
+		s.consumed(size)
 		return
 	}
-	s.hub.messages.Append(e, func(res roomlog.Result) { s.appended(r, refused, res) })
+	s.hub.messages.Append(e, func(res roomlog.Result) {
+		s.appended(r, refused, res)
+		s.consumed(size)
+	})
+}
+
+// publishable gives the room for a message, or refuses it.
+func (s *session) publishable(m *wire.Publish, refused *wire.Refused) *room {
+	if !s.named(refused) {
+		return nil
+	}
+	switch n := len(m.GetBody()); {
+	case n == 0:
+		refused.Code = wire.Code_CODE_EMPTY
+		s.refuse(refused, "the message is empty")
+		return nil
+	case n > wire.MaxBody || len(m.GetType()) > maxType:
+		refused.Code = wire.Code_CODE_TOO_LONG
+		s.refuse(refused, "%d bytes of body, %d of media type: at most %d and %d", n, len(m.GetType()), wire.MaxBody, maxType)
+		return nil
+	}
+	return s.roomFor(m.GetRoom(), refused)
 }
 
 // appended answers a Publish once its outcome stands.
@@ -71,18 +85,16 @@ func (s *session) receipt(e roomlog.Entry) {
 	s.say(wire.Encode(&wire.Message_Receipt{Receipt: &wire.Receipt{Room: e.Room, Id: e.ID, Pos: e.Pos, AtUnixNs: e.At}}))
 }
 
-// relay passes a transient message on. A member whose stream is full does not get it.
+// relay passes a transient message on. A member whose stream is full or who has given no credit for it does not get it.
 func (s *session) relay(r *room, e roomlog.Entry) {
 	encoded := encodeEntry(&e)
 	for _, m := range r.members {
 		if m.session.behind {
 			m.session.catchUp() // what was stored before goes first
 		}
-		if m.session.behind || m.session.stream.Queued() > highWater {
+		if m.session.behind || m.session.stream.Queued() > highWater || !m.session.sayEntry(encoded) {
 			s.hub.drops.count(dropTransient)
-			continue
 		}
-		m.session.say(encoded)
 	}
 	s.receipt(e)
 	r.tidy()
@@ -94,9 +106,12 @@ func (r *room) logMessage(e roomlog.Entry) {
 	}
 }
 
-// catchUp sends entries of the log until the member's cursors have reached its end or the stream is full. A slow
-// peer is a cursor, not a queue.
+// catchUp sends entries of the log until the member's cursors have reached its end, the stream is full, or the peer's credit is
+// used up. A slow peer is a cursor, not a queue.
 func (s *session) catchUp() {
+	if s.starved {
+		return
+	}
 	s.behind = false
 	for _, m := range s.rooms {
 		for s.replay(m) {
@@ -107,8 +122,11 @@ func (s *session) catchUp() {
 	}
 }
 
-// replay sends the next entries to one member; false when there are none, or the stream is full.
+// replay sends the next entries to one member; false when there are none, or no more can be sent now.
 func (s *session) replay(m *member) bool {
+	if m.paused {
+		return false
+	}
 	s.hub.entries = s.hub.messages.Read(m.room.name, m.cursor, s.hub.entries[:0], replayBatch)
 	defer clear(s.hub.entries)
 	for i := range s.hub.entries {
@@ -117,8 +135,11 @@ func (s *session) replay(m *member) bool {
 			return false
 		}
 		e := &s.hub.entries[i]
+		if !s.sayEntry(encodeEntry(e)) {
+			s.behind = true
+			return false
+		}
 		m.cursor = e.Pos
-		s.say(encodeEntry(e))
 	}
 	return len(s.hub.entries) > 0
 }

@@ -24,6 +24,10 @@ func (s *session) message(now time.Time, b []byte) {
 		s.refuse(&wire.Refused{Code: wire.Code_CODE_PROTOCOL}, "the first message must be Hello")
 		return
 	}
+	if s.heir != nil {
+		s.lastWords(now, m, len(b))
+		return
+	}
 	switch k := m.GetKind().(type) {
 	case *wire.Message_SetNick:
 		s.setNick(now, k.SetNick)
@@ -32,7 +36,7 @@ func (s *session) message(now time.Time, b []byte) {
 	case *wire.Message_Leave:
 		s.leave(now, k.Leave)
 	case *wire.Message_Publish:
-		s.publish(now, k.Publish)
+		s.published(now, k.Publish, len(b))
 	case *wire.Message_Talk:
 		s.talk(now, k.Talk)
 	case *wire.Message_TalkStart:
@@ -43,6 +47,8 @@ func (s *session) message(now time.Time, b []byte) {
 		s.listMembers(k.Who)
 	case *wire.Message_Rooms:
 		s.listRooms(k.Rooms)
+	case *wire.Message_Credit:
+		s.granted(k.Credit)
 	case *wire.Message_Ping:
 		s.say(wire.Encode(&wire.Message_Pong{Pong: &wire.Pong{Request: k.Ping.GetRequest()}}))
 	}
@@ -61,10 +67,9 @@ func (s *session) hello(now time.Time, m *wire.Hello) {
 		return
 	}
 	s.greeted = true
-	var err error
-	if m.GetNick() != "" {
-		s.nick, s.key, err = s.hub.nicks.claim(now, m.GetNick(), s.who)
-	}
+	s.resume(now, m)
+	s.supersede(now)
+	err := s.wish(now, m.GetNick())
 	s.say(wire.Encode(&wire.Message_Welcome{Welcome: &wire.Welcome{
 		Version: wire.MaxVersion, Software: s.hub.cfg.Software, SessionId: s.id[:], Nick: s.nick, MaxMessage: wire.MaxBody,
 	}}))
@@ -90,28 +95,18 @@ func (s *session) setNick(now time.Time, m *wire.SetNick) {
 		s.refuseNick(m.GetRequest(), err)
 		return
 	}
-	old := s.nick
-	s.nick, s.key = nick, key
 	s.say(wire.Encode(&wire.Message_NickSet{NickSet: &wire.NickSet{Request: m.GetRequest(), Nick: nick}}))
-	if nick == old {
-		return
-	}
-	for _, in := range slices.Collect(maps.Values(s.rooms)) {
-		in.room.rename(in)
-	}
-	for _, v := range s.talks {
-		v.nick, v.key = nick, key
-	}
+	s.adopt(now, nick, key)
 }
 
 // rename shows a change of nick as the old one leaving and the new one joining.
-func (r *room) rename(m *member) {
+func (r *room) rename(now time.Time, m *member) {
 	s := m.session
-	r.leave(m, "is now "+s.nick)
-	m.nick, m.key = s.nick, s.key
+	r.leave(now, m, "is now "+s.nick)
+	m.nick, m.key, m.quiet = s.nick, s.key, false
 	s.rooms[r.name] = m
 	r.hub.rooms[r.name] = r
-	r.enter(m)
+	r.enter(now, m)
 }
 
 // named refuses a request of a session without a nick.
@@ -137,17 +132,17 @@ func (s *session) join(now time.Time, m *wire.Join) {
 	if in == nil || in.observe != m.GetObserve() {
 		if in != nil {
 			s.abandonTalks(now, r)
-			r.leave(in, wire.ByeLeft)
+			r.leave(now, in, wire.ByeLeft)
 		}
-		in = &member{session: s, room: r, nick: s.nick, key: s.key, observe: m.GetObserve(), since: now}
+		in = &member{session: s, room: r, nick: s.nick, key: s.key, observe: m.GetObserve(), since: now, quiet: now.Before(s.quiet)}
 		if s.rooms == nil {
 			s.rooms = make(map[string]*member)
 		}
 		s.rooms[r.name] = in
 		r.hub.rooms[r.name] = r
-		r.enter(in)
+		r.enter(now, in)
 	}
-	in.hear = m.GetHear() && !in.observe
+	in.hear, in.paused = m.GetHear() && !in.observe, false
 	s.joined(now, in, m)
 }
 
@@ -176,7 +171,7 @@ func (s *session) joined(now time.Time, in *member, m *wire.Join) {
 		DelayMs: uint32(r.delay.Milliseconds()), LeadMs: uint32(r.lead.Milliseconds()),
 		AtUnixNs: now.UnixNano(),
 	}
-	answer.Members, answer.Count = r.list()
+	r.introduce(in, answer)
 	id := messages.ID()
 	answer.LogId = id[:]
 	in.cursor = newest
@@ -191,12 +186,23 @@ func (s *session) joined(now time.Time, in *member, m *wire.Join) {
 		c := messages.After(r.name, from.After.GetLogId(), from.After.GetPos())
 		in.cursor, answer.Replay, answer.Truncated = c.After, c.Count, c.Truncated
 	}
-	ends := r.talkingFor(answer)
+	rest := r.talkingFor(in, answer)
 	s.say(wire.Encode(&wire.Message_Joined{Joined: answer}))
-	for _, e := range ends {
-		s.say(e)
+	for _, m := range rest {
+		s.say(m)
 	}
 	s.behind = true
+}
+
+// introduce tells a member who is there: in a large room only those who talk.
+func (r *room) introduce(in *member, answer *wire.Joined) {
+	answer.Count = uint32(len(r.roster))
+	if len(r.roster) <= presentNamed {
+		answer.Members = r.list()
+	} else {
+		answer.Members = r.listTalkers()
+	}
+	in.told, in.count = r.news.end(), answer.Count
 }
 
 func (s *session) leave(now time.Time, m *wire.Leave) {
@@ -206,7 +212,7 @@ func (s *session) leave(now time.Time, m *wire.Leave) {
 		return
 	}
 	s.abandonTalks(now, in.room)
-	in.room.leave(in, wire.ByeLeft)
+	in.room.leave(now, in, wire.ByeLeft)
 	s.say(wire.Encode(&wire.Message_Left{Left: &wire.Left{Request: m.GetRequest(), Room: m.GetRoom()}}))
 }
 
@@ -217,6 +223,9 @@ func (s *session) abandonTalks(now time.Time, r *room) {
 			v.abandon(now)
 		}
 	}
+	if s.elder != nil {
+		s.elder.abandonTalks(now, r)
+	}
 }
 
 func (s *session) listMembers(m *wire.Who) {
@@ -226,7 +235,7 @@ func (s *session) listMembers(m *wire.Who) {
 		return
 	}
 	if r := s.hub.rooms[m.GetRoom()]; r != nil {
-		answer.Members, answer.Count = r.list()
+		answer.Members, answer.Count = r.list(), uint32(len(r.roster))
 	}
 	s.say(wire.Encode(&wire.Message_Members{Members: answer}))
 }

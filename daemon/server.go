@@ -52,6 +52,9 @@ func Run(ctx context.Context, cfg Config, ready func(netip.AddrPort)) error {
 	if err := conn.SetReadBuffer(receiveBuffer); err != nil {
 		cfg.Logger.Warn("receive buffer", "error", err)
 	}
+	if err := markSocket(conn); err != nil {
+		cfg.Logger.Warn("socket options", "error", err)
+	}
 	s := newServer(cfg)
 	s.conn = conn
 	s.hub.out = s.write
@@ -141,6 +144,7 @@ func (s *server) finish() {
 // loop owns the hub until ctx ends.
 func (s *server) loop(ctx context.Context) {
 	defer close(s.done)
+	s.hub.began = time.Now()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
@@ -195,7 +199,7 @@ func (s *server) stop() {
 		if i > 0 {
 			<-time.After(wire.ByeSpacing)
 		}
-		s.hub.stop(wire.ByeStopping)
+		s.hub.stop(time.Now(), wire.ByeStopping)
 	}
 	s.hub.cancelHandshakes()
 }

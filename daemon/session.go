@@ -28,17 +28,10 @@ const (
 	maxReason = 300
 )
 
-// When the keys of a session are used up (RFC 3711, 9.2 and 8.2 leave room for far more). The peer makes a new session.
-const (
-	keysFor     = 24 * time.Hour
-	keysPackets = 1 << 30
-	keysSSRCs   = 4096
-)
-
 // session is one secured connection of a peer.
 type session struct {
 	hub     *hub
-	id      [16]byte
+	id      secure.SessionID
 	addr    netip.AddrPort
 	who     secure.Fingerprint
 	linger  *handshake // answers repeated flights until the peer's first authentic packet, or the end of its time
@@ -46,6 +39,7 @@ type session struct {
 	tx      *secure.Tx
 	rx      *secure.Rx
 	stream  *stream.Stream
+	path    sessionPath
 
 	nick    string // empty: none yet
 	key     string // its comparison form
@@ -53,12 +47,23 @@ type session struct {
 	rooms   map[string]*member
 	talks   map[uint32]*voice
 
+	publishes credit    // what the peer may send
+	entries   credit    // what it may be sent
+	quiet     time.Time // until when its joins are not announced
+	replaces  *session  // was at the same address before, of the same identity
+	elder     *session  // whose place it has taken, while that one fades
+	heir      *session  // who has taken its place: it fades
+	fades     time.Time // when it ends at the latest, with an heir
+
 	began      time.Time
 	audioUntil time.Time // reports are frequent until then
 	nextReport time.Time
 	timer      timer
 	dirty      bool
-	behind     bool // entries wait for room in the stream
+	received   uint64 // packets
+	behind     bool   // entries wait for room in the stream, or for credit
+	starved    bool   // the next one waits for credit
+	displaced  bool   // somebody else is at its address: nothing is sent
 	gone       bool
 }
 
@@ -70,12 +75,13 @@ func newSession(h *hub, now time.Time, hs *handshake, secrets *secure.Secrets) (
 	s := &session{
 		hub: h, addr: hs.from, who: secrets.Remote, linger: hs, secrets: secrets, tx: tx, rx: rx,
 		stream: stream.New(stream.Config{Local: wire.SSRCDaemon, Remote: wire.SSRCPeer, FirstSeq: firstSeq()}, now),
-		began:  now, nextReport: now.Add(wire.KeepaliveEvery),
+		path:   sessionPath{key: secrets.PathKey()}, publishes: newCredit(), entries: newCredit(),
+		began: now, nextReport: now.Add(wire.KeepaliveEvery),
 	}
 	_, _ = rand.Read(s.id[:]) // never fails
-	s.timer.run = s.wake
+	s.timer.run, s.path.timer.run = s.wake, s.ask
 	rx.Allow(wire.SSRCPeer)
-	h.sessions[s] = struct{}{}
+	h.sessions[s], h.ids[s.id] = struct{}{}, s
 	s.mark()
 	return s, nil
 }
@@ -90,25 +96,23 @@ func firstSeq() uint64 {
 // protected takes an SRTP or SRTCP datagram.
 func (h *hub) protected(now time.Time, from netip.AddrPort, b []byte) {
 	p := h.table[from]
-	if p == nil || (p.session == nil && p.pending == nil) {
-		if p == nil || now.After(p.farewell) {
-			h.drops.count(dropUnknownAddress)
-		}
+	if p == nil {
+		h.drops.count(dropUnknownAddress)
+		h.hint(now, from, b)
 		return
 	}
-	if p.session == nil {
-		p.pending.early.Add(b)
-		return
-	}
-	err := p.session.open(now, b)
-	if err == nil {
-		return
-	}
-	if p.pending != nil { // perhaps one of the session to come; the old one's replay window says nothing about it
-		p.pending.early.Add(b)
-		return
-	}
+	err := p.open(now, b)
 	switch {
+	case err == nil:
+	case p.pending != nil: // perhaps one of the session to come; the replay windows of others say nothing about it
+		if !p.pending.early.Add(b) {
+			h.drops.count(dropEarly)
+		}
+	case p.session == nil && !errors.Is(err, secure.ErrReplayed):
+		if now.After(p.farewell) {
+			h.drops.count(dropUnknownAddress)
+			h.hint(now, from, b)
+		}
 	case errors.Is(err, secure.ErrForeignSSRC):
 		h.drops.count(dropForeignSSRC)
 	case errors.Is(err, secure.ErrReplayed):
@@ -131,6 +135,7 @@ func (s *session) open(now time.Time, b []byte) error {
 	if err != nil {
 		return err
 	}
+	s.received++
 	s.release()
 	s.stream.Heard(now)
 	if rtcp {
@@ -227,12 +232,16 @@ func (s *session) flush(now time.Time) {
 	if s.gone {
 		return
 	}
+	if s.heir != nil && s.faded(now) {
+		s.remove(now, "")
+		return
+	}
 	if why := s.over(now); why != "" {
 		s.end(now, why)
 		return
 	}
 	s.requests(now)
-	if s.behind && !s.gone {
+	if s.behind && !s.starved && !s.gone {
 		s.catchUp()
 	}
 	if s.gone {
@@ -254,25 +263,6 @@ func (s *session) flush(now time.Time) {
 	s.hub.timers.set(&s.timer, s.deadline())
 }
 
-// over says why the session is to end; empty when it is not.
-func (s *session) over(now time.Time) string {
-	switch {
-	case s.stream.Err() != nil:
-		return wire.ByeTimeout
-	case s.stream.Queued() > maxQueued:
-		return wire.ByeSlow
-	case s.tx.Packets() > keysPackets, s.tx.SSRCs() > keysSSRCs, s.rx.SSRCs() > keysSSRCs, now.Sub(s.began) > keysFor:
-		return wire.ByeKeys
-	}
-	return ""
-}
-
-// end tells the peer why, and removes the session.
-func (s *session) end(now time.Time, reason string) {
-	s.bye(reason)
-	s.remove(now, reason)
-}
-
 func (s *session) deadline() time.Time {
 	d := earliest(s.stream.Deadline(), s.nextReport)
 	if !s.greeted {
@@ -281,14 +271,23 @@ func (s *session) deadline() time.Time {
 	if s.secrets != nil {
 		d = earliest(d, s.began.Add(secure.HandshakeTimeout))
 	}
+	if s.heir != nil {
+		d = earliest(d, s.fades)
+	}
 	return d
 }
 
 // sendRTP protects a packet and sends it. index is its extended sequence number. A packet that its receiver could not
-// place is not encrypted.
-func (s *session) sendRTP(plain []byte, index uint64) {
+// place is not encrypted; when that is because of what it has missed, the stream has to go on under another SSRC, and follows is false.
+func (s *session) sendRTP(plain []byte, index uint64) (follows bool) {
+	if s.displaced {
+		s.hub.drops.count(dropDisplaced)
+		return true
+	}
 	sealed, err := s.tx.SealRTP(s.hub.sealed[:0], plain, index)
 	switch {
+	case errors.Is(err, secure.ErrNewSSRCNeeded):
+		return false
 	case errors.Is(err, secure.ErrBeforeFirst), errors.Is(err, secure.ErrTooOld):
 		s.hub.drops.count(dropLate)
 	case err != nil:
@@ -296,9 +295,13 @@ func (s *session) sendRTP(plain []byte, index uint64) {
 	default:
 		s.hub.send(s.addr, sealed)
 	}
+	return true
 }
 
 func (s *session) sendRTCP(plain []byte) {
+	if s.displaced {
+		return
+	}
 	sealed, err := s.tx.SealRTCP(s.hub.sealed[:0], plain)
 	if err != nil {
 		s.hub.drops.count(dropSeal)
@@ -307,32 +310,11 @@ func (s *session) sendRTCP(plain []byte) {
 	s.hub.send(s.addr, sealed)
 }
 
-// bye tells the peer that the session ends.
+// bye tells the peer that the session ends, once.
 func (s *session) bye(reason string) {
 	plain, err := wire.AppendBye(s.hub.built[:0], wire.SSRCDaemon, reason)
 	if err == nil {
 		s.sendRTCP(plain)
-	}
-}
-
-// remove takes the session out of everything; rooms hear of it.
-func (s *session) remove(now time.Time, reason string) {
-	if s.gone {
-		return
-	}
-	s.gone = true
-	s.hub.nicks.touch(now, s.key)
-	s.hub.timers.set(&s.timer, time.Time{})
-	s.release()
-	for _, v := range s.talks {
-		v.abandon(now)
-	}
-	for _, m := range s.rooms {
-		m.room.leave(m, reason)
-	}
-	delete(s.hub.sessions, s)
-	if p := s.hub.table[s.addr]; p != nil && p.session == s {
-		p.session, p.farewell = nil, now.Add(time.Second)
 	}
 }
 

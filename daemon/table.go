@@ -5,20 +5,11 @@ import (
 	"net/netip"
 	"time"
 
-	"yodel/wire"
 	"yodel/wire/secure"
 )
 
 // maxPending bounds the handshakes that run at once.
 const maxPending = 512
-
-// place is what the address table holds for one address.
-type place struct {
-	validated time.Time  // until when a handshake may begin
-	pending   *handshake // runs beside the session, if there is one, and replaces it when it is done
-	session   *session
-	farewell  time.Time // until when what comes after the end is no surprise: a BYE comes three times
-}
 
 // handshake is one run of DTLS. Its goroutine is started by begin and ends by cancel, by its time limit, or when it
 // is done; it then posts the outcome to the loop.
@@ -28,37 +19,6 @@ type handshake struct {
 	conn   *secure.MemConn
 	early  secure.EarlyQueue
 	cancel context.CancelFunc
-}
-
-func (h *hub) stun(now time.Time, from netip.AddrPort, b []byte) {
-	reply, validated := h.validator.Answer(h.sealed[:0], b, from, now)
-	if len(reply) > 0 {
-		h.send(from, reply)
-	}
-	if !validated {
-		return
-	}
-	p := h.table[from]
-	if p == nil {
-		p = new(place)
-		h.table[from] = p
-	}
-	p.validated = now.Add(secure.ValidatedFor)
-	if h.sweep.index == 0 {
-		h.timers.set(&h.sweep, now.Add(sweepEvery))
-	}
-}
-
-// runSweep clears places that hold nothing any more.
-func (h *hub) runSweep(now time.Time) {
-	for addr, p := range h.table {
-		if p.session == nil && p.pending == nil && p.validated.Before(now) {
-			delete(h.table, addr)
-		}
-	}
-	if len(h.table) > 0 {
-		h.timers.set(&h.sweep, now.Add(sweepEvery))
-	}
 }
 
 // dtls feeds a handshake, or begins one when the address is validated. A ClientHello with a new
@@ -136,10 +96,10 @@ func (h *hub) finished(now time.Time, hs *handshake, secrets *secure.Secrets, er
 		h.log.Warn("handshake gave no keys", "address", hs.from, "error", err)
 		return
 	}
-	if p.session != nil {
-		p.session.remove(now, wire.ByeReplaced)
+	if old := p.session; old != nil && old.who == s.who {
+		s.replaces = old
 	}
-	p.session = s
+	p.settle(now, s)
 	hs.early.Drain(func(b []byte) { h.protected(now, hs.from, b) })
 }
 
@@ -149,9 +109,9 @@ func (h *hub) cancelHandshakes() {
 		if p.pending != nil {
 			p.pending.cancel()
 		}
-		if p.session != nil {
-			p.session.release()
-		}
+	}
+	for s := range h.sessions {
+		s.release()
 	}
 }
 

@@ -24,6 +24,7 @@ type world struct {
 	t       *testing.T
 	server  *server
 	clients map[netip.AddrPort]*client
+	posts   map[netip.AddrPort]*outpost
 	deliver func(to *client, b []byte) // the way from the daemon to a peer
 	stop    func()
 }
@@ -39,11 +40,13 @@ func newWorld(t *testing.T, cfg Config) *world {
 	if err := cfg.check(); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, server: newServer(cfg), clients: make(map[netip.AddrPort]*client)}
+	w := &world{t: t, server: newServer(cfg), clients: make(map[netip.AddrPort]*client), posts: make(map[netip.AddrPort]*outpost)}
 	w.deliver = func(to *client, b []byte) { to.arrives(b) }
 	w.server.hub.out = func(to netip.AddrPort, b []byte) error {
 		if c := w.clients[to]; c != nil {
 			w.deliver(c, append([]byte(nil), b...))
+		} else if o := w.posts[to]; o != nil {
+			o.arrives(append([]byte(nil), b...))
 		}
 		return nil
 	}
@@ -86,7 +89,17 @@ type client struct {
 	got   []*wire.Message
 	heard []heard
 	nacks []uint16
+	stats []rtcp.ReceptionReport
 	bye   string
+	byes  int
+
+	key       secure.PathKey
+	questions []secure.PathRequest // what the daemon asked of its path
+	mute      bool                 // does not answer them
+	stuns     [][]byte             // all else of STUN
+	miserly   bool                 // grants no credit for entries
+	consumed  uint64
+	limit     uint64 // that it has granted
 }
 
 type heard struct {
@@ -166,6 +179,7 @@ func (c *client) shake() {
 	if c.tx, c.rx, err = secrets.Protect(); err != nil {
 		c.w.t.Fatal(err)
 	}
+	c.key, c.limit = secrets.PathKey(), wire.FirstCredit
 	c.rx.Allow(wire.SSRCDaemon)
 	c.stream = stream.New(stream.Config{Local: wire.SSRCPeer, Remote: wire.SSRCDaemon}, time.Now())
 }
@@ -201,6 +215,10 @@ func (c *client) stop() {
 }
 
 func (c *client) open(now time.Time, b []byte) {
+	if wire.KindOf(b) == wire.KindSTUN {
+		c.stun(b)
+		return
+	}
 	if wire.KindOf(b) == wire.KindRTCP {
 		plain, err := c.rx.OpenRTCP(nil, b)
 		if err != nil {
@@ -221,8 +239,11 @@ func (c *client) open(now time.Time, b []byte) {
 				for _, pair := range p.Nacks {
 					c.nacks = append(c.nacks, pair.PacketList()...)
 				}
+			case *rtcp.ReceiverReport:
+				c.stats = append(c.stats, p.Reports...)
 			case *rtcp.Goodbye:
 				c.bye = p.Reason
+				c.byes++
 			}
 		}
 		return
@@ -262,6 +283,9 @@ func (c *client) open(now time.Time, b []byte) {
 			c.rx.Allow(start.GetSsrc())
 		}
 		c.got = append(c.got, m)
+		if m.GetEntry() != nil {
+			c.consume(len(b))
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"yodel/wire"
 )
@@ -47,9 +48,38 @@ func checkHost(server, host string, port uint16) (string, uint16, error) {
 	return host, port, nil
 }
 
-// resolve looks the host up: IPv6 addresses first, at most 8 in all.
-func resolve(ctx context.Context, host string, port uint16) ([]netip.AddrPort, error) {
-	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+// lookupTimeout bounds a lookup where there is an address to go on with.
+const lookupTimeout = 2 * time.Second
+
+// target is what a link is made to.
+type target struct {
+	only  netip.AddrPort // this address; when it is not valid, those of the configured name,
+	known netip.AddrPort // or, when the lookup fails or takes over 2 s, this one, if valid
+}
+
+// addresses gives those to try: IPv6 first, at most 8 in all.
+func (t target) addresses(ctx context.Context, network *network, host string, port uint16) ([]netip.AddrPort, error) {
+	if t.only.IsValid() {
+		return []netip.AddrPort{t.only}, nil
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return []netip.AddrPort{netip.AddrPortFrom(ip.Unmap(), port)}, nil
+	}
+	if t.known.IsValid() {
+		bounded, cancel := context.WithTimeout(ctx, lookupTimeout)
+		defer cancel()
+		addrs, err := resolve(bounded, network, host, port)
+		if err != nil {
+			return []netip.AddrPort{t.known}, ctx.Err()
+		}
+		return addrs, nil
+	}
+	return resolve(ctx, network, host, port)
+}
+
+// resolve looks the host up.
+func resolve(ctx context.Context, network *network, host string, port uint16) ([]netip.AddrPort, error) {
+	ips, err := network.lookup(ctx, host)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}

@@ -35,7 +35,7 @@ func TestSplitServer(t *testing.T) {
 }
 
 func TestResolveGivesIPv6First(t *testing.T) {
-	addrs, err := resolve(t.Context(), "127.0.0.1", 5)
+	addrs, err := target{}.addresses(t.Context(), system, "127.0.0.1", 5)
 	if err != nil || !slices.Equal(addrs, []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:5")}) {
 		t.Errorf("%v %v", addrs, err)
 	}

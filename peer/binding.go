@@ -42,8 +42,8 @@ func (b *binding) send(l *link) {
 }
 
 // probe asks an address until it answers with a nonce.
-func probe(ctx context.Context, addr netip.AddrPort) (*contact, error) {
-	l, err := dialLink(addr)
+func probe(ctx context.Context, network *network, addr netip.AddrPort) (*contact, error) {
+	l, err := network.link(addr)
 	if err != nil {
 		return nil, err
 	}

@@ -26,9 +26,12 @@ type Client struct {
 	ended     chan struct{} // no goroutine is left
 }
 
-// Dial makes a session with the daemon: address validation, handshake, Hello and Welcome. Errors: ErrUnreachable when it does not
-// answer in Config.Timeout, or nothing listens there; secure.ErrHostKeyChanged; a *RefusedError for the nick, the version or access; ErrServer
-// and ErrConfig; ctx's. ctx is only for dialling.
+// Dial makes a session with the daemon: address validation and handshake. It returns when the keys are there and Hello is on its way, so
+// that what is asked next goes in the same flight. Errors: ErrUnreachable when the daemon does not
+// answer in Config.Timeout, or nothing listens there; secure.ErrHostKeyChanged; ErrServer and ErrConfig; ctx's. ctx is only for dialling.
+//
+// That the daemon refuses the nick, the version or access ends the client: all calls, and Err, give the *RefusedError. Welcomed waits until that
+// is decided.
 func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	cfg, err := cfg.checked()
 	if err != nil {
@@ -36,31 +39,30 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	}
 	ctx, answered, cancel := setupContext(ctx, cfg)
 	defer cancel()
-	l, err := connect(ctx, cfg, answered)
+	l, err := connect(ctx, cfg, target{}, answered)
 	if err != nil {
 		return nil, err
 	}
 	c := newClient(cfg)
 	go c.run(l)
-	_, err = call(ctx, c, func(_ time.Time, reply func(struct{}, error)) func() {
+	return c, nil
+}
+
+// Welcomed waits until the daemon has taken the first session: from then on Nick is what it gave. Errors: a *RefusedError for the nick, the
+// version or access; ErrUnreachable when it does not say in 20 s, or in Config.Timeout when that is longer; ErrLost, ErrClosed, ctx's.
+func (c *Client) Welcomed(ctx context.Context) error {
+	_, err := call(ctx, c, func(_ time.Time, reply func(struct{}, error)) func() {
 		c.engine.whenWelcome(func(err error) { reply(struct{}{}, err) })
 		return nil
 	})
-	if err == nil {
-		return c, nil
-	}
-	if ctx.Err() != nil {
-		err = unreachable(context.Cause(ctx))
-	}
-	_ = c.Close()
-	return nil, err
+	return err
 }
 
 // setupContext bounds the wait for the first answer, and from then on that for the rest.
 func setupContext(ctx context.Context, cfg Config) (_ context.Context, answered, cancel func()) {
 	ctx, cancelCause := context.WithCancelCause(ctx)
 	timer := time.AfterFunc(cfg.Timeout, func() { cancelCause(context.DeadlineExceeded) })
-	answered = func() { timer.Reset(max(setupTimeout, cfg.Timeout)) }
+	answered = func() { timer.Reset(cfg.setupTimeout()) }
 	cancel = func() {
 		timer.Stop()
 		cancelCause(nil)

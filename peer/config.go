@@ -35,7 +35,13 @@ type Config struct {
 	Reconnect bool
 	// Logger gets what is of use for finding faults, at debug level; nil: none.
 	Logger *slog.Logger
+
+	net    *network     // nil: the system's
+	limits *rekeyLimits // nil: the usual ones
 }
+
+// setupTimeout is the time from the daemon's first answer to Welcome.
+func (cfg Config) setupTimeout() time.Duration { return max(setupTimeout, cfg.Timeout) }
 
 // checked gives the configuration with its defaults filled in.
 func (cfg Config) checked() (Config, error) {
@@ -58,6 +64,12 @@ func (cfg Config) checked() (Config, error) {
 	cfg.Software = wire.Printable(strings.ToValidUTF8(cfg.Software, "?"))
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = defaultTimeout
+	}
+	if cfg.limits == nil {
+		cfg.limits = &defaultLimits
+	}
+	if cfg.net == nil {
+		cfg.net = system
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)

@@ -17,20 +17,21 @@ const addressStagger = 250 * time.Millisecond
 
 // connect makes a secured link: it finds the address that answers first, and shakes hands with it. answered is called
 // when the first answer is there. No goroutine but the link's reader remains.
-func connect(ctx context.Context, cfg Config, answered func()) (*link, error) {
+func connect(ctx context.Context, cfg Config, to target, answered func()) (*link, error) {
 	host, port, err := splitServer(cfg.Server)
 	if err != nil {
 		return nil, err
 	}
-	addrs, err := resolve(ctx, host, port)
+	addrs, err := to.addresses(ctx, cfg.net, host, port)
 	if err != nil {
 		return nil, err
 	}
-	found, err := firstAnswer(ctx, addrs)
+	found, err := firstAnswer(ctx, cfg.net, addrs)
 	if err != nil {
 		return nil, err
 	}
 	answered()
+	found.link.due = time.Now().Add(cfg.setupTimeout())
 	name := net.JoinHostPort(host, strconv.Itoa(int(port)))
 	if err := handshake(ctx, cfg, name, found); err != nil {
 		found.link.close()
@@ -49,7 +50,7 @@ type contact struct {
 }
 
 // firstAnswer asks the addresses one after the other, 250 ms apart or as soon as one has failed, and keeps the first that answers.
-func firstAnswer(ctx context.Context, addrs []netip.AddrPort) (*contact, error) {
+func firstAnswer(ctx context.Context, network *network, addrs []netip.AddrPort) (*contact, error) {
 	type answer struct {
 		*contact
 		err error
@@ -76,7 +77,7 @@ func firstAnswer(ctx context.Context, addrs []netip.AddrPort) (*contact, error) 
 				addr := addrs[asked]
 				asked, open = asked+1, open+1
 				go func() {
-					c, err := probe(ctx, addr)
+					c, err := probe(ctx, network, addr)
 					answers <- answer{c, err}
 				}()
 				next.Reset(addressStagger)
@@ -159,7 +160,7 @@ func handshake(ctx context.Context, cfg Config, name string, c *contact) error {
 
 // protect takes the keys of a handshake.
 func (l *link) protect(s *secure.Secrets) (err error) {
-	l.daemon = s.Remote
+	l.daemon, l.path = s.Remote, s.PathKey()
 	l.tx, l.rx, err = s.Protect()
 	return err
 }

@@ -1,8 +1,10 @@
 package peer
 
 import (
+	"bytes"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -19,8 +21,20 @@ type engine struct {
 	shared *shared
 
 	s         *session // nil between two sessions
-	sessionID []byte   // of the last one
-	nick      string   // wished, or as the daemon gave it
+	next      *session // beside it, not welcome yet; nil: none
+	old       *session // before it, as long as talks go on there; nil: none
+	oldUntil  time.Time
+	sessionID []byte // of the last one
+	limits    rekeyLimits
+	rekeying  bool          // the handshake for next is under way
+	rekeyAt   time.Time     // not before it is the next handshake beside the session tried
+	rekeyWait time.Duration // before the one after that
+
+	// open gives a link to an address if its local address is none of these, else nil. Nil: there are none.
+	open func(addr netip.AddrPort, others []netip.Addr) *link
+	// parting are sessions that the loop says BYE in and closes.
+	parting []*session
+	nick    string // wished, or as the daemon gave it
 
 	requests requests
 	outbox   outbox
@@ -31,9 +45,11 @@ type engine struct {
 
 	events    []queued
 	untold    map[talkKey]bool // talks whose start was left out, so that their end is too
-	welcome   func(error)      // called once for the first session: it is there, or refused
+	welcome   []func(error)    // called once for the first session: it is there, or refused
 	welcomed  bool             // some session has been
 	away      bool             // *Lost was told, *Back was not
+	losing    error            // *Lost is told with it at losingAt, unless the session is there again before; nil: it is not
+	losingAt  time.Time
 	rtt       time.Duration
 	nackSpace []uint16
 }
@@ -42,6 +58,7 @@ func newEngine(cfg Config, sh *shared) *engine {
 	e := &engine{
 		cfg: cfg, log: cfg.Logger, own: cfg.Identity.Fingerprint(), shared: sh,
 		nick: cfg.Nick, rooms: make(map[string]*room), untold: make(map[talkKey]bool),
+		limits: *cfg.limits, rekeyWait: firstRekeyWait,
 	}
 	return e
 }
@@ -49,13 +66,11 @@ func newEngine(cfg Config, sh *shared) *engine {
 // attach begins a session: it says Hello, and after a reconnect all that was under way goes again in the same flight.
 func (e *engine) attach(now time.Time, s *session) {
 	e.s = s
-	e.send(now, wire.Encode(&wire.Message_Hello{Hello: &wire.Hello{
-		Versions: []uint32{wire.MaxVersion}, Software: e.cfg.Software, Nick: e.nick, SessionId: e.sessionID,
-	}}))
+	e.hello(now, s)
 	pending := e.requests.inOrder()
-	e.resume(now)
+	e.resume(now, s)
 	for _, t := range slices.Clone(e.talks) {
-		t.again(now, e)
+		t.again(now, e, s)
 	}
 	for _, r := range pending {
 		e.send(now, r.msg)
@@ -63,7 +78,14 @@ func (e *engine) attach(now time.Time, s *session) {
 	e.publishAgain(now)
 }
 
-// detach ends the session; what waits stays for the next one.
+// hello begins a session on the wire, naming the one that it goes on with.
+func (e *engine) hello(now time.Time, s *session) {
+	e.sendOn(now, s, wire.Encode(&wire.Message_Hello{Hello: &wire.Hello{
+		Versions: []uint32{wire.MaxVersion}, Software: e.cfg.Software, Nick: e.nick, SessionId: e.sessionID,
+	}}))
+}
+
+// detach ends the session, with those before and beside it; what waits stays for the next one.
 func (e *engine) detach() {
 	for _, in := range e.s.streams {
 		in.stop()
@@ -74,12 +96,30 @@ func (e *engine) detach() {
 	for _, r := range e.rooms {
 		r.retryAt = time.Time{}
 	}
-	e.s, e.resumed = nil, nil
-	e.requests.endSession()
+	for _, s := range [...]*session{e.s, e.next, e.old} {
+		if s != nil {
+			e.requests.endSession(s)
+		}
+	}
+	e.s, e.next, e.old, e.resumed = nil, nil, nil, nil
+	e.rekeying = false
+}
+
+// lostGrace is how long *Lost waits where the next session may be the same one to the daemon.
+const lostGrace = time.Second
+
+// mayBeLost tells of the loss later, unless it was none.
+func (e *engine) mayBeLost(now time.Time, err error) {
+	if !e.away && e.losing == nil {
+		e.losing, e.losingAt = err, now.Add(lostGrace)
+	}
 }
 
 // lost tells the user, once, that there is no session.
 func (e *engine) lost(err error) {
+	if e.losing != nil {
+		e.losing, err = nil, e.losing
+	}
 	if !e.away {
 		e.away = true
 		e.emitLink(&Lost{Err: err})
@@ -93,27 +133,54 @@ func (e *engine) broken(err error) {
 	}
 }
 
+// notBack tells of the loss at once: there is no other session yet.
+func (e *engine) notBack() {
+	if e.losing != nil {
+		e.lost(e.losing)
+	}
+}
+
+// identify takes the session id of Welcome. The same as before tells that the daemon goes on with the session; then nothing was lost.
+func (e *engine) identify(s *session, id []byte) {
+	s.resumed = e.welcomed && len(id) > 0 && bytes.Equal(id, e.sessionID)
+	e.sessionID = id
+	copy(s.id[:], id)
+	if e.losing == nil {
+		return
+	}
+	if s.resumed {
+		e.losing = nil
+		return
+	}
+	e.lost(e.losing)
+}
+
 // whenWelcome calls f once the first session is there, or is not going to be.
 func (e *engine) whenWelcome(f func(error)) {
 	if e.welcomed {
 		f(nil)
 		return
 	}
-	e.welcome = f
+	e.welcome = append(e.welcome, f)
+}
+
+// tellWelcome ends that wait.
+func (e *engine) tellWelcome(err error) {
+	for _, f := range e.welcome {
+		f(err)
+	}
+	e.welcome = nil
 }
 
 // fail ends everything that waits.
 func (e *engine) fail(now time.Time, err error) {
-	e.s = nil
+	e.s, e.next, e.old = nil, nil, nil
 	e.requests.fail(now, err)
 	e.failPublications(err)
 	for _, t := range slices.Clone(e.talks) {
 		t.finish(e, err)
 	}
-	if e.welcome != nil {
-		e.welcome(err)
-		e.welcome = nil
-	}
+	e.tellWelcome(err)
 }
 
 // advance does what is due, and takes the messages that there is room for.
@@ -121,11 +188,21 @@ func (e *engine) advance(now time.Time) {
 	for i := len(e.talks) - 1; i >= 0; i-- { // backwards: it may remove itself
 		e.talks[i].advance(now, e)
 	}
+	if e.losing != nil && !now.Before(e.losingAt) {
+		e.lost(e.losing)
+	}
 	if e.s == nil {
 		return
 	}
-	e.s.stream.Advance(now)
+	for _, s := range [...]*session{e.s, e.next, e.old} {
+		if s != nil {
+			s.stream.Advance(now)
+		}
+	}
 	e.takeMessages(now)
+	e.s.unwelcome(now)
+	e.advanceRekey(now)
+	e.advancePath(now)
 	e.advanceStreams(now)
 	e.retryRooms(now)
 	e.keepAlive(now)
@@ -142,9 +219,17 @@ func (e *engine) deadline() time.Time {
 	for _, t := range e.talks {
 		sooner(t.dueAt())
 	}
+	if e.losing != nil {
+		sooner(e.losingAt)
+	}
 	if e.s == nil {
 		return first
 	}
+	if !e.s.welcomed {
+		sooner(e.s.due)
+	}
+	e.rekeyDeadlines(sooner)
+	e.s.pathDeadlines(sooner)
 	sooner(e.s.stream.Deadline())
 	sooner(e.s.keepAliveDeadline())
 	for _, in := range e.s.streams {
@@ -171,12 +256,15 @@ func (e *engine) failed() error {
 
 // send queues a message for the daemon; without a session it does nothing, because the next one begins with what waits.
 func (e *engine) send(now time.Time, msg []byte) {
-	if e.s == nil {
-		return
+	if e.s != nil {
+		e.sendOn(now, e.s, msg)
 	}
-	e.s.lastMessage = now
-	if err := e.s.stream.Send(msg); err != nil && e.s.err == nil {
-		e.s.err = fmt.Errorf("%w: %w", ErrLost, err)
+}
+
+func (e *engine) sendOn(now time.Time, s *session, msg []byte) {
+	s.lastMessage = now
+	if err := s.stream.Send(msg); err != nil && s.err == nil {
+		s.err = fmt.Errorf("%w: %w", ErrLost, err)
 	}
 }
 
@@ -187,8 +275,15 @@ func (e *engine) request(now time.Time, encode func(id uint64) []byte, done func
 }
 
 func (e *engine) ask(now time.Time, encode func(id uint64) []byte, done func(time.Time, *wire.Message, error)) *request {
-	r := &request{done: done, sent: now}
+	r := &request{s: e.s, done: done, sent: now}
 	e.requests.add(r, encode)
 	e.send(now, r.msg)
 	return r
+}
+
+// askOnce sends a request that ends with the session s.
+func (e *engine) askOnce(now time.Time, s *session, encode func(id uint64) []byte, done func(time.Time, *wire.Message, error)) {
+	r := &request{s: s, once: true, done: done, sent: now}
+	e.requests.add(r, encode)
+	e.sendOn(now, s, r.msg)
 }

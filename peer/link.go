@@ -41,7 +41,8 @@ func (d *datagram) release() {
 // link is a connected socket, its reader, and from the handshake on its keys. The reader's goroutine ends with close.
 type link struct {
 	conn   net.Conn
-	addr   netip.AddrPort
+	addr   netip.AddrPort // of the daemon
+	local  netip.Addr     // of the socket
 	in     chan datagram
 	stop   chan struct{}
 	once   sync.Once
@@ -52,28 +53,27 @@ type link struct {
 	daemon secure.Fingerprint
 	tx     *secure.Tx
 	rx     *secure.Rx
-}
-
-// dialLink opens a socket to an address.
-func dialLink(addr netip.AddrPort) (*link, error) {
-	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(addr))
-	if err != nil {
-		return nil, err
-	}
-	_ = conn.SetReadBuffer(socketBuffer) // the system's limit will do
-	markSocket(conn)
-	return newLink(conn, addr), nil
+	path   secure.PathKey
+	due    time.Time // when the session must be welcome
 }
 
 // newLink starts the reader of a connection.
 func newLink(conn net.Conn, addr netip.AddrPort) *link {
-	l := &link{conn: conn, addr: addr, in: make(chan datagram, readQueue), stop: make(chan struct{})}
+	l := &link{conn: conn, addr: addr, local: localOf(conn), in: make(chan datagram, readQueue), stop: make(chan struct{})}
 	l.reader.Go(l.read)
 	return l
 }
 
-// read hands over what comes, until an error; that it hands over too. That a datagram sent before was too long for the path is no
-// end: anyone can forge it (RFC 8899, 4.6.1), and where it is true the silence that follows is the end.
+// localOf is the address that a connection is bound to.
+func localOf(conn net.Conn) netip.Addr {
+	if a, ok := conn.LocalAddr().(*net.UDPAddr); ok {
+		return a.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
+}
+
+// read hands over what comes, until an error; that it hands over too. That a datagram sent before was too long for the path, or found no
+// way, is no end: anyone can forge it (RFC 8899, 4.6.1), and where it is true the silence that follows is the end.
 func (l *link) read() {
 	for {
 		b, _ := buffers.Get().(*[wire.MaxDatagram + 1]byte)
@@ -89,7 +89,7 @@ func (l *link) read() {
 		case <-l.stop:
 			return
 		}
-		if err != nil {
+		if err != nil && !isPathError(err) {
 			return
 		}
 	}
@@ -104,8 +104,11 @@ func (l *link) write(b []byte) error {
 	return err
 }
 
-// close ends the reader and returns when it has ended.
+// close ends the reader and returns when it has ended. It may be called more than once.
 func (l *link) close() {
+	if l.conn == nil {
+		return // it has been keys alone
+	}
 	l.once.Do(func() {
 		close(l.stop)
 		_ = l.conn.Close() // nothing is to be saved

@@ -1,46 +1,34 @@
 package peer
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"math/rand/v2"
 	"time"
-
-	"yodel/wire"
-	"yodel/wire/secure"
 )
 
 const (
-	// firstBackoff and maxBackoff bound the wait before a session is made anew; it doubles in between.
-	firstBackoff = 100 * time.Millisecond
-	maxBackoff   = 3 * time.Second
 	// batch is how many datagrams are taken in one turn of the loop.
 	batch = 64
 	// never stands for no deadline.
 	never = 24 * time.Hour
 )
 
-// loop is the goroutine that owns the engine and the link.
+// loop is the goroutine that owns the engine and its links.
 type loop struct {
 	*Client
 	e     *engine
-	link  *link // nil between sessions
 	timer *time.Timer
 
 	redialAt time.Time // zero: not waiting to dial
-	dialled  chan dialResult
-	cancel   context.CancelFunc // of the dialling that is under way
+	dialling *dialling // nil: none is under way
 	backoff  time.Duration
+	known    target // what is dialled when the name cannot be looked up
+
+	changes  <-chan struct{} // of the network
+	lookAt   time.Time       // when the network is looked at, after a change; zero: none
+	partings []*parting
 	final    bool  // over is closed
 	closed   bool  // events is closed
 	tooLong  int64 // of the link, as it was logged
-}
-
-// dialResult is what a dialling goroutine brings.
-type dialResult struct {
-	link *link
-	err  error
 }
 
 // run is the client's loop: it ends after Close.
@@ -48,6 +36,10 @@ func (c *Client) run(first *link) {
 	l := &loop{Client: c, e: c.engine, timer: time.NewTimer(never), backoff: firstBackoff}
 	defer close(c.ended)
 	defer l.timer.Stop()
+	changes, unwatch := c.cfg.net.watch()
+	defer unwatch()
+	l.changes = changes
+	l.e.open = c.cfg.net.linkFromElsewhere
 	l.up(time.Now(), first)
 	for l.turn() {
 	}
@@ -63,10 +55,7 @@ func (l *loop) turn() bool {
 	if l.final && len(l.e.events) == 0 {
 		l.closeEvents()
 	}
-	var in <-chan datagram
-	if l.link != nil {
-		in = l.link.in
-	}
+	in := l.e.links()
 	var events chan<- Event
 	var event Event
 	if len(l.e.events) > 0 {
@@ -81,8 +70,16 @@ func (l *loop) turn() bool {
 		return false
 	case events <- event:
 		l.e.delivered()
-	case d := <-in:
-		l.receive(d)
+	case d := <-in.used.inbox():
+		l.receive(in.used, d)
+	case d := <-in.beside.inbox():
+		l.receive(in.beside, d)
+	case d := <-in.leaving.inbox():
+		l.receive(in.leaving, d)
+	case d := <-in.next.inbox():
+		l.receive(in.next, d)
+	case d := <-in.old.inbox():
+		l.receive(in.old, d)
 	case f := <-frames:
 		l.e.frame(time.Now(), f)
 	case f := <-commands:
@@ -90,61 +87,60 @@ func (l *loop) turn() bool {
 	case <-l.nudge:
 		l.e.takeHeard()
 	case <-l.timer.C:
-	case r := <-l.dialled:
+	case <-l.changes:
+		l.changed(time.Now())
+	case r := <-l.dialling.results():
 		l.redialled(r)
 	}
 	return true
 }
 
 // receive takes a datagram, and some of those that wait behind it.
-func (l *loop) receive(d datagram) {
+func (l *loop) receive(from *link, d datagram) {
 	now := time.Now()
 	for range batch {
-		l.take(now, &d)
+		l.e.take(now, from, &d)
 		select {
-		case d = <-l.link.in:
+		case d = <-from.in:
 		default:
 			return
 		}
 	}
-	l.take(now, &d)
-}
-
-// take takes one datagram, or the end of reading.
-func (l *loop) take(now time.Time, d *datagram) {
-	switch {
-	case d.err == nil:
-		l.e.receive(now, d.bytes, d.arrived)
-	case isRefused(d.err):
-		l.e.broken(lostErr(nothingThere))
-	default:
-		l.e.broken(lostErr(d.err.Error()))
-	}
-	d.release()
+	l.e.take(now, from, &d)
 }
 
 // settle sends what there is to send, and ends the session if it is over.
 func (l *loop) settle(now time.Time) {
-	if l.e.s != nil {
-		l.e.s.flush(now)
-		l.tell()
-	}
+	l.e.flush(now)
+	l.tell()
 	if err := l.e.failed(); err != nil {
 		l.down(now, err)
 	}
+	l.part(now)
+	if !l.lookAt.IsZero() && !now.Before(l.lookAt) {
+		l.look(now)
+	}
 	if !l.redialAt.IsZero() && !now.Before(l.redialAt) {
 		l.redialAt = time.Time{}
-		l.dial()
+		l.dial(l.known)
+	}
+	if l.dialling == nil && l.e.rekeyDue(now) {
+		l.e.rekeying = true
+		l.dial(target{only: l.e.s.link.addr})
 	}
 }
 
 // tell lets others know the round-trip time, and the log that the path is too narrow.
 func (l *loop) tell() {
-	if n := l.link.tooLong.Load(); n != l.tooLong {
+	s := l.e.s
+	if s == nil {
+		return
+	}
+	if n := s.link.tooLong.Load(); n > l.tooLong {
 		l.tooLong = n
 		l.e.log.Debug("the path does not take datagrams of this length", "datagrams", n)
 	}
-	if rtt, _ := l.e.s.stream.RTT(); rtt != l.e.rtt {
+	if rtt, _ := s.stream.RTT(); rtt != l.e.rtt {
 		l.e.rtt = rtt
 		l.shared.set(func(s *shared) { s.rtt = rtt })
 	}
@@ -153,86 +149,18 @@ func (l *loop) tell() {
 // setTimer waits for the next thing that is due.
 func (l *loop) setTimer(now time.Time) {
 	wait := never
-	if at := l.e.deadline(); !at.IsZero() {
-		wait = at.Sub(now)
+	sooner := func(at time.Time) {
+		if !at.IsZero() {
+			wait = min(wait, at.Sub(now))
+		}
 	}
-	if !l.redialAt.IsZero() {
-		wait = min(wait, l.redialAt.Sub(now))
+	sooner(l.e.deadline())
+	sooner(l.redialAt)
+	sooner(l.lookAt)
+	for _, p := range l.partings {
+		sooner(p.at)
 	}
 	l.timer.Reset(max(wait, 0))
-}
-
-// up begins a session on a link.
-func (l *loop) up(now time.Time, link *link) {
-	l.link, l.tooLong = link, 0
-	l.shared.set(func(s *shared) { s.daemon, s.addr = link.daemon, unmapped(link.addr) })
-	l.e.attach(now, newSession(now, link))
-}
-
-// down ends the session: for good, or until the next one.
-func (l *loop) down(now time.Time, err error) {
-	if n := l.link.tooLong.Load(); n > 0 {
-		err = fmt.Errorf("%w (%d datagrams were too long for the path)", err, n)
-	}
-	welcomed := l.e.s.welcomed
-	l.e.s.bye()
-	l.link.close()
-	l.link = nil
-	l.e.detach()
-	if !l.cfg.Reconnect || !l.e.welcomed || isFinal(err) {
-		l.finish(now, err)
-		return
-	}
-	if welcomed {
-		l.backoff = firstBackoff
-	}
-	l.e.lost(err)
-	l.later(now)
-}
-
-// later waits a little longer each time, at random so that peers do not come back all at once.
-func (l *loop) later(now time.Time) {
-	l.redialAt = now.Add(l.backoff/2 + rand.N(l.backoff/2+1))
-	l.backoff = min(2*l.backoff, maxBackoff)
-}
-
-// isFinal tells that a new session would end as this one did.
-func isFinal(err error) bool {
-	var r *RefusedError
-	if errors.As(err, &r) {
-		return r.Code != wire.Code_CODE_STOPPING && r.Code != wire.Code_CODE_LIMIT
-	}
-	return errors.Is(err, secure.ErrHostKeyChanged)
-}
-
-// dial makes a link on a goroutine of its own.
-func (l *loop) dial() {
-	ctx, cancel := context.WithCancel(context.Background())
-	results := make(chan dialResult, 1)
-	l.dialled, l.cancel = results, cancel
-	cfg := l.cfg
-	go func() {
-		ctx, answered, cancel := setupContext(ctx, cfg)
-		defer cancel()
-		link, err := connect(ctx, cfg, answered)
-		results <- dialResult{link, err}
-	}()
-}
-
-// redialled takes the new link, or tries again later.
-func (l *loop) redialled(r dialResult) {
-	l.cancel()
-	l.dialled, l.cancel = nil, nil
-	now := time.Now()
-	switch {
-	case r.err == nil:
-		l.up(now, r.link)
-	case isFinal(r.err):
-		l.finish(now, r.err)
-	default:
-		l.e.log.Debug("no session yet", "error", r.err)
-		l.later(now)
-	}
 }
 
 // finish ends all that waits. Events that wait can still be read.
@@ -240,6 +168,7 @@ func (l *loop) finish(now time.Time, err error) {
 	if !errors.Is(err, ErrClosed) {
 		l.shared.set(func(s *shared) { s.err = err })
 	}
+	l.redialAt, l.lookAt = time.Time{}, time.Time{}
 	l.e.fail(now, err)
 	l.final = true
 	close(l.over)
@@ -247,37 +176,28 @@ func (l *loop) finish(now time.Time, err error) {
 
 // shutdown says BYE and ends everything.
 func (l *loop) shutdown() {
-	if l.e.s != nil {
-		l.farewell()
-	}
-	if l.cancel != nil {
-		l.cancel()
-		if r := <-l.dialled; r.link != nil {
-			r.link.close()
+	now := time.Now()
+	l.e.flush(now)
+	l.stopDialling()
+	for _, s := range [...]*session{l.e.old, l.e.s} {
+		if s != nil {
+			l.e.parting = append(l.e.parting, s)
 		}
 	}
-	if l.link != nil {
-		l.link.close()
+	if l.e.next != nil {
+		l.e.next.close()
 	}
 	if !l.final {
 		if l.e.s != nil {
 			l.e.detach()
 		}
-		l.finish(time.Now(), ErrClosed)
+		l.finish(now, ErrClosed)
+	}
+	for l.part(time.Now()); len(l.partings) > 0; l.part(time.Now()) {
+		l.setTimer(time.Now())
+		<-l.timer.C
 	}
 	l.closeEvents()
-}
-
-// farewell sends BYE, more than once because it is not acknowledged.
-func (l *loop) farewell() {
-	l.e.s.flush(time.Now())
-	for i := range wire.ByeTimes {
-		if i > 0 {
-			l.timer.Reset(wire.ByeSpacing)
-			<-l.timer.C
-		}
-		l.e.s.bye()
-	}
 }
 
 // closeEvents closes Events, once.

@@ -38,6 +38,8 @@ func (c *scriptConn) Read([]byte) (int, error) {
 
 func (c *scriptConn) Write(b []byte) (int, error) { return len(b), nil }
 
+func (c *scriptConn) LocalAddr() net.Addr { return &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
+
 func (c *scriptConn) Close() error {
 	c.once.Do(func() { close(c.closed) })
 	return nil

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,7 +11,7 @@ import (
 // takeMessages takes what came from the daemon, as long as there is room for events, and lets it send more.
 func (e *engine) takeMessages(now time.Time) {
 	e.catchUp()
-	for len(e.events) < maxEvents {
+	for len(e.events) < maxEvents && !errors.Is(e.s.err, ErrRefused) {
 		b, ok := e.s.stream.Receive()
 		if !ok {
 			break
@@ -48,7 +49,7 @@ func (e *engine) message(now time.Time, m *wire.Message) {
 	case *wire.Message_TalkEnd:
 		e.talkEnd(now, k.TalkEnd)
 	case *wire.Message_TalkReport:
-		e.talkReport(k.TalkReport)
+		e.talkReport(e.s, k.TalkReport)
 	case *wire.Message_Ping:
 		e.send(now, wire.Encode(&wire.Message_Pong{Pong: &wire.Pong{Request: k.Ping.GetRequest()}}))
 	default:
@@ -98,17 +99,14 @@ func (e *engine) welcomeBy(w *wire.Welcome) {
 		s.err = &RefusedError{Code: wire.Code_CODE_VERSION, Reason: fmt.Sprintf("the daemon chose protocol version %d", v)}
 		return
 	}
-	e.sessionID = w.GetSessionId()
+	e.identify(s, w.GetSessionId())
 	e.shared.set(func(sh *shared) { sh.limit = int(min(w.GetMaxMessage(), wire.MaxBody)) })
 	if e.nick != "" && w.GetNick() == "" {
 		return
 	}
 	e.setNick(w.GetNick())
 	s.welcomed, e.welcomed = true, true
-	if e.welcome != nil {
-		e.welcome(nil)
-		e.welcome = nil
-	}
+	e.tellWelcome(nil)
 	e.back()
 }
 
@@ -137,14 +135,23 @@ func (e *engine) setNick(nick string) string {
 	return nick
 }
 
-// entry delivers a message of a room, once. size is what it costs of the credit.
+// entry takes a message of a room. size is what it costs of the credit.
 func (e *engine) entry(x *wire.Entry, size int) {
-	r := e.rooms[x.GetRoom()]
-	if r != nil && r.cursor.deliver(x.GetPos()) {
-		e.events = append(e.events, queued{messageOf(x), size, e.s.entries})
+	if x.GetPos() != 0 && e.awaited(x.GetRoom()) {
+		e.s.entries.consume(size)
 		return
 	}
-	e.s.entries.consume(size)
+	e.deliver(e.s, x, size)
+}
+
+// deliver delivers a message of a room that came in a session, once.
+func (e *engine) deliver(s *session, x *wire.Entry, size int) {
+	r := e.rooms[x.GetRoom()]
+	if r != nil && r.cursor.deliver(x.GetPos()) {
+		e.events = append(e.events, queued{messageOf(x), size, s.entries})
+		return
+	}
+	s.entries.consume(size)
 }
 
 // joined puts a room among those that the client is in, with the talks that are going on in it.

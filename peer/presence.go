@@ -131,13 +131,17 @@ func (e *engine) tellRoster(room string, before map[string]Member, after *roster
 	}
 }
 
-// joinedAgain takes the answer to the Join of a new session. Who came and left meanwhile is told.
+// joinedAgain takes the answer to the Join of a new session. When the daemon goes on with the one before, who came and left meanwhile is
+// told. After its restart that would be wrong: those who are not back yet come back without a word.
 func (e *engine) joinedAgain(now time.Time, r *room, j *wire.Joined) {
 	before := r.roster.members
 	if r.roster.behind {
 		before = r.roster.told
 	}
 	e.joined(now, r, j)
+	if !e.s.resumed {
+		return // *Back lists who is there
+	}
 	if e.crowded() {
 		r.roster.behind, r.roster.told = true, before
 		return

@@ -12,22 +12,43 @@ import (
 	"yodel/wire/secure"
 )
 
-// receive takes a datagram that arrived at the given time.
+// receive takes a datagram that arrived at the given time on the link in use.
 func (e *engine) receive(now time.Time, datagram []byte, arrived time.Time) {
-	if e.s == nil {
+	if e.s != nil {
+		e.receiveFrom(now, e.s.link, datagram, arrived)
+	}
+}
+
+// receiveFrom takes a datagram that came on some link.
+func (e *engine) receiveFrom(now time.Time, from *link, datagram []byte, arrived time.Time) {
+	s := e.sessionOf(from)
+	if s == nil {
 		return
 	}
 	switch wire.KindOf(datagram) {
 	case wire.KindRTP:
-		e.receiveRTP(now, datagram, arrived)
+		e.receiveRTP(now, s, datagram, arrived)
 	case wire.KindRTCP:
-		e.receiveRTCP(now, datagram)
+		e.receiveRTCP(now, s, datagram)
+	case wire.KindSTUN:
+		if s == e.s {
+			e.receivePath(now, from, datagram)
+		}
 	default: // late answers of the handshake, and what is of no kind
 	}
 }
 
-func (e *engine) receiveRTP(now time.Time, datagram []byte, arrived time.Time) {
-	s := e.s
+// sessionOf tells whose link it is; nil when it is nobody's any more.
+func (e *engine) sessionOf(l *link) *session {
+	for _, s := range [...]*session{e.s, e.next, e.old} {
+		if s != nil && s.has(l) {
+			return s
+		}
+	}
+	return nil
+}
+
+func (e *engine) receiveRTP(now time.Time, s *session, datagram []byte, arrived time.Time) {
 	plain, err := s.rx.OpenRTP(s.plain[:0], datagram)
 	if err != nil {
 		if errors.Is(err, secure.ErrForeignSSRC) {
@@ -35,7 +56,7 @@ func (e *engine) receiveRTP(now time.Time, datagram []byte, arrived time.Time) {
 		}
 		return
 	}
-	s.stream.Heard(now)
+	s.receives(now)
 	n, err := s.header.Unmarshal(plain)
 	if err != nil {
 		return
@@ -56,18 +77,17 @@ func (e *engine) receiveRTP(now time.Time, datagram []byte, arrived time.Time) {
 		return
 	}
 	if in := s.streams[s.header.SSRC]; in != nil {
-		s.lastAudio = now
+		e.s.lastAudio = now
 		in.packet(now, arrived, &s.header, payload)
 	}
 }
 
-func (e *engine) receiveRTCP(now time.Time, datagram []byte) {
-	s := e.s
+func (e *engine) receiveRTCP(now time.Time, s *session, datagram []byte) {
 	plain, err := s.rx.OpenRTCP(s.plain[:0], datagram)
 	if err != nil {
 		return
 	}
-	s.stream.Heard(now)
+	s.receives(now)
 	packets, err := wire.ParseRTCP(plain)
 	if err != nil {
 		return
@@ -77,35 +97,38 @@ func (e *engine) receiveRTCP(now time.Time, datagram []byte) {
 		case *rtcp.CCFeedbackReport:
 			_ = s.stream.HandleReport(now, p) // it counts what breaks the rules
 		case *rtcp.TransportLayerNack:
-			e.resend(p)
+			e.resend(s, p)
 		case *rtcp.SenderReport:
 			if in := s.streams[p.SSRC]; in != nil {
 				in.report.senderReport(now, p.NTPTime)
 			}
 		case *rtcp.Goodbye:
-			e.goodbye(p)
+			s.goodbye(p)
 		}
 	}
 }
 
 // goodbye ends the session, after what the daemon said before it was taken.
-func (e *engine) goodbye(p *rtcp.Goodbye) {
+func (s *session) goodbye(p *rtcp.Goodbye) {
 	reason := wire.Printable(p.Reason)
 	if reason == "" {
 		reason = "the daemon has closed it"
 	}
-	e.s.err = lostErr(reason)
+	s.gone, s.err = true, lostErr(reason)
 }
 
 func lostErr(reason string) error { return fmt.Errorf("%w: %s", ErrLost, reason) }
 
-// resend answers a NACK.
-func (e *engine) resend(p *rtcp.TransportLayerNack) {
+// resend answers a NACK that came in a session.
+func (e *engine) resend(s *session, p *rtcp.TransportLayerNack) {
 	for _, t := range e.talks {
-		if t.granted && t.ssrc == p.MediaSSRC {
+		for _, ts := range [...]*talkspurt{&t.talkspurt, t.before} {
+			if ts == nil || !ts.granted || ts.s != s || ts.ssrc != p.MediaSSRC {
+				continue
+			}
 			for i := range p.Nacks {
 				p.Nacks[i].Range(func(seq uint16) bool {
-					t.resend(e.s, seq)
+					ts.resend(seq)
 					return true
 				})
 			}
@@ -145,7 +168,7 @@ func (e *engine) release(now time.Time, ssrc uint32) {
 	e.s.held = nil
 	for _, p := range held {
 		if p.ssrc == ssrc {
-			e.receiveRTP(now, p.datagram, p.arrived)
+			e.receiveRTP(now, e.s, p.datagram, p.arrived)
 		} else {
 			e.s.held = append(e.s.held, p)
 		}

@@ -59,7 +59,7 @@ func (e *engine) report(now time.Time) {
 	}
 	packet, err := wire.AppendPeerReport(s.packet[:0], blocks)
 	for i := 0; i < len(e.talks) && i < maxSenderReports && err == nil; i++ {
-		if t := e.talks[i]; t.sending() {
+		if t := e.talks[i]; t.sending() && t.s == s {
 			packet, err = wire.AppendSenderReport(packet, t.senderReport(now))
 		}
 	}

@@ -12,6 +12,7 @@ import (
 // request is a message that waits for its answer. It goes again, with the same number, in a new session.
 type request struct {
 	msg  []byte
+	s    *session // in which it was made
 	sent time.Time
 	// once makes it end with its session: it is not sent again, and done is not called.
 	once bool
@@ -54,9 +55,9 @@ func (q *requests) inOrder() []*request {
 	return list
 }
 
-// endSession drops the requests that belong to the session that was lost.
-func (q *requests) endSession() {
-	maps.DeleteFunc(q.open, func(_ uint64, r *request) bool { return r.once })
+// endSession drops the requests that belong to a session that is over.
+func (q *requests) endSession(s *session) {
+	maps.DeleteFunc(q.open, func(_ uint64, r *request) bool { return r.once && r.s == s })
 }
 
 // fail ends all requests.

@@ -10,29 +10,36 @@ import (
 
 // resuming collects what comes back after a reconnect.
 type resuming struct {
-	left   map[string]bool // rooms that are not joined yet
+	s      *session
+	asked  map[string]bool // rooms that were asked for
+	left   map[string]bool // those that are not joined yet
 	joined []*Joined
 }
 
-// resume joins the rooms of the last session.
-func (e *engine) resume(now time.Time) {
+// resume joins the rooms of the last session in another.
+func (e *engine) resume(now time.Time, s *session) {
 	if !e.welcomed {
 		return
 	}
-	e.resumed = &resuming{left: make(map[string]bool)}
+	e.resumed = &resuming{s: s, asked: make(map[string]bool), left: make(map[string]bool)}
 	for _, name := range slices.Sorted(maps.Keys(e.rooms)) {
 		r := e.rooms[name]
 		r.backoff = firstBackoff
-		e.resumed.left[name] = true
-		e.rejoin(now, r)
+		e.resumed.asked[name], e.resumed.left[name] = true, true
+		e.rejoin(now, s, r)
 	}
 }
 
 // rejoin asks to join a room again.
-func (e *engine) rejoin(now time.Time, r *room) {
+func (e *engine) rejoin(now time.Time, s *session, r *room) {
 	r.retryAt = time.Time{}
-	q := e.ask(now, r.joinMessage, func(now time.Time, m *wire.Message, err error) { e.rejoined(now, r, m, err) })
-	q.once = true
+	e.askOnce(now, s, r.joinMessage, func(now time.Time, m *wire.Message, err error) { e.rejoined(now, r, m, err) })
+}
+
+// awaited tells that a room is not joined yet in the present session. Messages of it that come nevertheless, because the daemon has gone on
+// where the last session was, come again after the Joined.
+func (e *engine) awaited(name string) bool {
+	return e.resumed != nil && e.resumed.s == e.s && e.resumed.left[name]
 }
 
 // rejoined takes the answer to one Join of resume.
@@ -52,6 +59,7 @@ func (e *engine) rejoined(now time.Time, r *room, m *wire.Message, err error) {
 			e.emit(&Truncated{Room: name})
 		}
 		e.joinedAgain(now, r, m.GetJoined())
+		e.reconcile(now, name, m.GetJoined())
 		e.talkAgain(now, name)
 	}
 	e.settled(name)
@@ -77,7 +85,7 @@ func (e *engine) roomLost(name string, err error) {
 func (e *engine) talkAgain(now time.Time, name string) {
 	for _, t := range e.talks {
 		if t.room == name && t.held {
-			t.again(now, e)
+			t.again(now, e, e.s)
 		}
 	}
 }
@@ -92,7 +100,7 @@ func (e *engine) settled(name string) {
 
 // back tells that the session is there again, once it is welcome and all rooms are joined.
 func (e *engine) back() {
-	if e.resumed == nil || len(e.resumed.left) > 0 || !e.s.welcomed || e.s.err != nil {
+	if e.resumed == nil || e.resumed.s != e.s || len(e.resumed.left) > 0 || !e.s.welcomed || e.s.err != nil {
 		return
 	}
 	if e.away {
@@ -106,7 +114,31 @@ func (e *engine) back() {
 func (e *engine) retryRooms(now time.Time) {
 	for _, r := range e.rooms {
 		if !r.retryAt.IsZero() && !now.Before(r.retryAt) {
-			e.rejoin(now, r)
+			e.rejoin(now, e.s, r)
+		}
+	}
+}
+
+// reconcile ends the streams of a room that are over to the daemon: their end may have been announced in the last session.
+func (e *engine) reconcile(now time.Time, name string, j *wire.Joined) {
+	going := make(map[uint32]bool)
+	for _, t := range j.GetTalking() {
+		going[t.GetSsrc()] = true
+	}
+	for ssrc, in := range e.s.streams {
+		switch {
+		case in.room != name || going[ssrc] || in.ended:
+		case in.got > 0:
+			in.end(now, &wire.TalkEnd{LastSeq: uint32(uint16(in.highest))})
+		default:
+			e.dropStream(in)
+		}
+	}
+	for ssrc, t := range e.s.told {
+		if t.Room == name && !going[ssrc] {
+			delete(e.s.told, ssrc)
+			end := *t
+			e.emitTalk(&end)
 		}
 	}
 }

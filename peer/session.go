@@ -3,6 +3,7 @@ package peer
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"fmt"
 	"time"
 
 	"github.com/pion/rtp"
@@ -14,11 +15,17 @@ import (
 
 // session is what ends with one secured connection.
 type session struct {
-	write  func(datagram []byte) error // to the socket
-	tx     *secure.Tx
-	rx     *secure.Rx
-	stream *stream.Stream
-	err    error // why it is over
+	paths
+	write    func(datagram []byte) error // to the socket of the link in use
+	tx       *secure.Tx
+	rx       *secure.Rx
+	stream   *stream.Stream
+	began    time.Time
+	due      time.Time // of Welcome; zero: not limited
+	received uint64    // authentic packets
+	err      error     // why it is over
+	resumed  bool      // it is the same to the daemon as the one before
+	gone     bool      // the other side, or the network, has ended it
 
 	publishes credit
 	entries   *allowance // shared with the events that wait
@@ -45,7 +52,8 @@ const maxSeq = 1 << 15
 
 func newSession(now time.Time, l *link) *session {
 	s := &session{
-		write: l.write, tx: l.tx, rx: l.rx,
+		paths: paths{link: l, key: l.path, heard: now},
+		write: l.write, tx: l.tx, rx: l.rx, began: now, due: l.due,
 		stream: stream.New(stream.Config{
 			Local: wire.SSRCPeer, Remote: wire.SSRCDaemon, FirstSeq: uint64(random16() % maxSeq),
 		}, now),
@@ -103,15 +111,56 @@ func (s *session) sendRTCP(packet []byte) {
 	}
 }
 
-// put sends a datagram. What the network does not take counts as lost, but for the answer that nothing listens there.
+// put sends a datagram. What the network does not take counts as lost.
 func (s *session) put(datagram []byte) {
-	if err := s.write(datagram); err != nil && s.err == nil && isRefused(err) {
-		s.err = lostErr(nothingThere)
+	if err := s.write(datagram); err != nil {
+		s.socketSays(err)
+	}
+}
+
+// socketSays takes an error of the link in use: the answer that nothing listens there is the end, and where there is no way to the
+// daemon another one is looked for.
+func (s *session) socketSays(err error) {
+	switch {
+	case isPathError(err):
+		s.failed = err
+	case isRefused(err) && s.err == nil:
+		s.gone, s.err = true, errNothingThere
+	}
+}
+
+// unwelcome ends a session to which the daemon has not said Welcome in time.
+func (s *session) unwelcome(now time.Time) {
+	if !s.welcomed && !s.due.IsZero() && !now.Before(s.due) && s.err == nil {
+		s.gone, s.err = true, fmt.Errorf("%w: it answered, but the session did not begin in time", ErrUnreachable)
+	}
+}
+
+// receives tells that an authentic packet came.
+func (s *session) receives(now time.Time) {
+	s.received++
+	s.heard = now
+	s.stream.Heard(now)
+}
+
+// close lets go of all links.
+func (s *session) close() {
+	s.dropBeside()
+	for _, l := range [...]*link{s.link, s.leaving} {
+		if l != nil {
+			l.close()
+		}
 	}
 }
 
 // nothingThere is why a session is lost whose daemon has gone without BYE.
 const nothingThere = "nothing listens there any more"
+
+// Ends of a session after which the daemon is asked at once for another.
+var (
+	errNothingThere = lostErr(nothingThere)
+	errUnknown      = lostErr("the daemon does not know the session any more")
+)
 
 // bye says that the peer leaves.
 func (s *session) bye() {

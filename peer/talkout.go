@@ -27,22 +27,14 @@ const (
 
 // talkOut is the loop's side of a Talk.
 type talkOut struct {
-	talk *Talk
-	room string
+	talk   *Talk
+	room   string
+	held   bool     // refused until its room is joined again
+	asked  *session // where an SSRC was asked for last
+	baseTS uint32
 
-	// Under the present SSRC:
-	granted bool
-	held    bool // refused until its room is joined again
-	ssrc    uint32
-	started bool
-	next    uint64 // extended sequence number of the next packet
-	first   uint64
-	baseTS  uint32
-	history []*frame // by sequence number
-	resends repair.Resender
-	octets  uint32 // of payload
-	sentTS  uint32 // timestamp of the latest packet
-	sentAt  time.Time
+	talkspurt            // the present one
+	before    *talkspurt // the one in the session before, until its report; nil: none
 
 	frames   int
 	lost     int
@@ -51,6 +43,23 @@ type talkOut struct {
 	deadline time.Time // of the report
 	tailAt   time.Time // when the last packet goes again
 	done     func(Report, error)
+}
+
+// talkspurt is what is sent under one SSRC in one session.
+type talkspurt struct {
+	s       *session
+	granted bool
+	ssrc    uint32
+	started bool
+	next    uint64 // extended sequence number of the next packet
+	first   uint64
+	firstTS uint32
+	lastTS  uint32
+	history []*frame // by sequence number
+	resends repair.Resender
+	octets  uint32 // of payload
+	sentTS  uint32 // timestamp of the latest packet
+	sentAt  time.Time
 }
 
 func (t *talkOut) talkMessage(id uint64) []byte {
@@ -68,36 +77,78 @@ func (t *talkOut) grant(e *engine, ssrc uint32) error {
 		return err
 	}
 	e.s.granted[ssrc] = true
-	t.granted, t.started, t.ssrc = true, false, ssrc
-	t.first = uint64(random16() % maxSeq)
-	t.next, t.octets = t.first, 0
-	t.resends = repair.Resender{}
-	t.clearHistory()
+	first := uint64(random16() % maxSeq)
+	t.talk.clear(&t.talkspurt)
+	t.talkspurt = talkspurt{s: e.s, granted: true, ssrc: ssrc, first: first, next: first}
 	t.talk.ssrc.Store(ssrc)
 	return nil
 }
 
-// detach notes that the session is lost: what is said until the next grant is lost.
-func (t *talkOut) detach() { t.granted = false }
+// regrant goes on under an SSRC of another session. Where the one before lives on, the talkspurt in it ends with the frame
+// before this moment, and is kept until its report. When the talk has ended meanwhile, that was the last one.
+func (t *talkOut) regrant(now time.Time, e *engine, ssrc uint32) {
+	if t.ended {
+		return
+	}
+	if last := t.talkspurt; last.granted && last.started && last.s == e.old {
+		t.sendEnd(now, e, &last, samplesToTime(int64(last.lastTS-last.firstTS)+int64(t.talk.codec.FrameSamples)))
+		t.before, t.talkspurt = &last, talkspurt{}
+	}
+	_ = t.grant(e, ssrc) // an error has ended the session, and the next one asks again
+}
 
-// again asks for a new SSRC in a new session. A talk that has ended already gets no report any more.
-func (t *talkOut) again(now time.Time, e *engine) {
+// detach notes that all sessions are lost: what is said until the next grant is lost.
+func (t *talkOut) detach() {
+	t.granted = false
+	t.dropBefore()
+}
+
+// dropBefore gives up the report about the talkspurt before.
+func (t *talkOut) dropBefore() {
+	if t.before != nil {
+		t.talk.clear(t.before)
+		t.before = nil
+	}
+}
+
+// in tells that something of the talk belongs to a session.
+func (t *talkOut) in(s *session) bool {
+	return t.granted && t.s == s || t.before != nil && t.before.s == s
+}
+
+// endSession notes that a session is over that another has replaced.
+func (t *talkOut) endSession(e *engine, s *session) {
+	if t.before != nil && t.before.s == s {
+		t.dropBefore()
+		if t.ended && !t.started {
+			t.finish(e, ErrNoReport)
+		}
+	}
+	if t.granted && t.s == s {
+		t.granted = false
+		if t.ended {
+			t.finish(e, ErrNoReport)
+		}
+	}
+}
+
+// again asks for a new SSRC in another session. A talk that has ended already gets no report any more.
+func (t *talkOut) again(now time.Time, e *engine, s *session) {
 	if t.ended {
 		t.finish(e, ErrNoReport)
 		return
 	}
-	t.held = false
-	q := e.ask(now, t.talkMessage, func(_ time.Time, m *wire.Message, err error) {
+	t.held, t.asked = false, s
+	e.askOnce(now, s, t.talkMessage, func(now time.Time, m *wire.Message, err error) {
 		switch r := e.rooms[t.room]; {
 		case err == nil:
-			_ = t.grant(e, m.GetTalkGranted().GetSsrc()) // an error has ended the session, and the next one asks again
+			t.regrant(now, e, m.GetTalkGranted().GetSsrc())
 		case r != nil && !r.retryAt.IsZero():
 			t.held = true
 		default:
 			t.talk.broken.Store(&err)
 		}
 	})
-	q.once = true
 }
 
 // frame sends one frame of a talk.
@@ -112,9 +163,10 @@ func (e *engine) frame(now time.Time, f *frame) {
 	if !t.started {
 		t.start(now, e, f)
 	}
+	t.lastTS = f.ts
 	t.putHeader(f)
 	t.keep(f)
-	e.s.sendRTP(f.packet, t.next)
+	t.s.sendRTP(f.packet, t.next)
 	t.resends.Sent()
 	t.next++
 	t.octets += uint32(len(f.packet) - rtpHeader)
@@ -124,12 +176,12 @@ func (e *engine) frame(now time.Time, f *frame) {
 
 // start announces the talkspurt before its first packet.
 func (t *talkOut) start(now time.Time, e *engine, f *frame) {
-	t.started = true
-	e.send(now, wire.Encode(&wire.Message_TalkStart{TalkStart: &wire.TalkStart{
+	t.started, t.firstTS = true, f.ts
+	e.sendOn(now, t.s, wire.Encode(&wire.Message_TalkStart{TalkStart: &wire.TalkStart{
 		Room: t.room, Ssrc: t.ssrc, PayloadType: uint32(t.talk.codec.PayloadType),
 		FirstSeq: uint32(t.first), FirstTimestamp: t.baseTS + f.ts,
 	}}))
-	e.s.flush(now)
+	t.s.flush(now)
 	each := samplesToTime(int64(t.talk.codec.FrameSamples))
 	keep := historySpare
 	if r := e.rooms[t.room]; r != nil {
@@ -163,7 +215,7 @@ func (t *talkOut) keep(f *frame) {
 }
 
 // oldest is the first packet that the history still has.
-func (t *talkOut) oldest() uint64 {
+func (t *talkspurt) oldest() uint64 {
 	if n := uint64(len(t.history)); t.next-t.first > n {
 		return t.next - n
 	}
@@ -171,40 +223,48 @@ func (t *talkOut) oldest() uint64 {
 }
 
 // resend sends a packet once more, as it was, if that is allowed.
-func (t *talkOut) resend(s *session, seq uint16) {
+func (t *talkspurt) resend(seq uint16) {
 	index := wire.Nearest(int64(t.next), seq)
 	if !t.started || index < int64(t.oldest()) || index >= int64(t.next) {
 		return
 	}
 	f := t.history[uint64(index)%uint64(len(t.history))]
 	if f != nil && t.resends.Allow(uint64(index)) {
-		s.sendRTP(f.packet, uint64(index))
+		t.s.sendRTP(f.packet, uint64(index))
 	}
 }
 
-func (t *talkOut) clearHistory() {
-	for _, f := range t.history {
+// clear takes the frames of a talkspurt back.
+func (t *Talk) clear(ts *talkspurt) {
+	for _, f := range ts.history {
 		if f != nil {
-			t.talk.give(f)
+			t.give(f)
 		}
 	}
-	t.history = nil
+	ts.history = nil
 }
 
 // end announces the end of the talkspurt.
 func (t *talkOut) end(now time.Time, e *engine, length time.Duration) {
 	t.ended, t.length = true, length
-	if e.s == nil || !t.granted || !t.started {
+	switch {
+	case e.s != nil && t.granted && t.started:
+		t.sendEnd(now, e, &t.talkspurt, length)
+	case t.before == nil:
 		t.finish(e, t.cutOff())
 		return
 	}
-	e.send(now, wire.Encode(&wire.Message_TalkEnd{TalkEnd: &wire.TalkEnd{
-		Room: t.room, Ssrc: t.ssrc, LastSeq: uint32(uint16(t.next - 1)), DurationMs: uint32(length.Milliseconds()),
-	}}))
 	t.deadline, t.tailAt = now.Add(reportSpare), now.Add(tailEvery)
 	if r := e.rooms[t.room]; r != nil {
 		t.deadline = t.deadline.Add(r.delay)
 	}
+}
+
+// sendEnd announces the end of a talkspurt, in its session.
+func (t *talkOut) sendEnd(now time.Time, e *engine, ts *talkspurt, length time.Duration) {
+	e.sendOn(now, ts.s, wire.Encode(&wire.Message_TalkEnd{TalkEnd: &wire.TalkEnd{
+		Room: t.room, Ssrc: ts.ssrc, LastSeq: uint32(uint16(ts.next - 1)), DurationMs: uint32(length.Milliseconds()),
+	}}))
 }
 
 // cutOff is how a talk ends of which nothing was sent in this session.
@@ -223,8 +283,8 @@ func (t *talkOut) advance(now time.Time, e *engine) {
 		t.finish(e, ErrNoReport)
 	case !now.Before(t.tailAt):
 		t.tailAt = now.Add(tailEvery)
-		if e.s != nil && t.granted {
-			t.resend(e.s, uint16(t.next-1))
+		if t.granted {
+			t.resend(uint16(t.next - 1))
 		}
 	}
 }
@@ -240,7 +300,8 @@ func (t *talkOut) dueAt() time.Time {
 // finish lets go of the talk and tells who waits.
 func (t *talkOut) finish(e *engine, err error) {
 	t.ended, t.deadline = true, time.Time{}
-	t.clearHistory()
+	t.dropBefore()
+	t.talk.clear(&t.talkspurt)
 	e.talks = slices.DeleteFunc(e.talks, func(o *talkOut) bool { return o == t })
 	if t.done != nil {
 		t.done(Report{Frames: t.frames, Lost: t.lost, Duration: t.length}, err)
@@ -248,17 +309,30 @@ func (t *talkOut) finish(e *engine, err error) {
 	}
 }
 
-// talkReport takes what the daemon tells about a talk that has ended.
-func (e *engine) talkReport(r *wire.TalkReport) {
+// talkReport takes what the daemon tells, in a session, about a talkspurt that has ended.
+func (e *engine) talkReport(s *session, r *wire.TalkReport) {
 	for _, t := range e.talks {
-		if t.granted && t.ended && t.ssrc == r.GetSsrc() {
-			t.lost = min(t.lost+int(r.GetLost()), t.frames)
-			if t.lost == t.frames {
-				t.finish(e, fmt.Errorf("%w: none of %d frames got through", ErrLost, t.frames))
-				return
-			}
-			t.finish(e, nil)
-			return
+		switch {
+		case t.granted && t.ended && t.s == s && t.ssrc == r.GetSsrc():
+			t.started = false // it is reported
+		case t.before != nil && t.before.s == s && t.before.ssrc == r.GetSsrc():
+			t.dropBefore()
+		default:
+			continue
 		}
+		t.reported(e, int(r.GetLost()))
+		return
+	}
+}
+
+// reported counts what was lost of a talkspurt. The last report finishes the talk.
+func (t *talkOut) reported(e *engine, lost int) {
+	t.lost = min(t.lost+lost, t.frames)
+	switch {
+	case !t.ended || t.before != nil || t.granted && t.started:
+	case t.lost == t.frames:
+		t.finish(e, fmt.Errorf("%w: none of %d frames got through", ErrLost, t.frames))
+	default:
+		t.finish(e, nil)
 	}
 }

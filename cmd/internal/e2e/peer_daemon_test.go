@@ -178,8 +178,14 @@ func TestRefusals(t *testing.T) {
 	w := newWorld(t, daemon.Config{})
 	c := w.dial(w.config("alice"))
 	var refusal *peer.RefusedError
-	if _, err := peer.Dial(soon(t), w.config("ALICE")); !errors.As(err, &refusal) || refusal.Code != wire.Code_CODE_NICK_TAKEN {
-		t.Errorf("taken nick: %v", err)
+	other := w.dial(w.config("ALICE"))
+	for _, err := range []error{other.Welcomed(soon(t)), other.Welcomed(soon(t)), joinError(t, other)} {
+		if !errors.As(err, &refusal) || refusal.Code != wire.Code_CODE_NICK_TAKEN {
+			t.Errorf("taken nick: %v", err)
+		}
+	}
+	if err := joinError(t, w.dial(w.config("ALICE"))); !errors.As(err, &refusal) || refusal.Code != wire.Code_CODE_NICK_TAKEN {
+		t.Errorf("the first call with a taken nick: %v", err)
 	}
 	if _, err := c.Join(soon(t), peer.JoinOptions{Room: "no such/room"}); !errors.Is(err, peer.ErrRefused) {
 		t.Errorf("illegal room: %v", err)
@@ -205,6 +211,11 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+func joinError(t *testing.T, c *peer.Client) error {
+	_, err := c.Join(soon(t), peer.JoinOptions{Room: "lobby"})
+	return err
+}
+
 func TestTwoSessionsOfOneIdentity(t *testing.T) {
 	w := newWorld(t, daemon.Config{})
 	cfg := w.config("alice")
@@ -216,6 +227,9 @@ func TestTwoSessionsOfOneIdentity(t *testing.T) {
 func TestDaemonStops(t *testing.T) {
 	w := newWorld(t, daemon.Config{})
 	c := w.dial(w.config("alice"))
+	if err := c.Welcomed(soon(t)); err != nil {
+		t.Fatal(err)
+	}
 	w.stop()
 	for range c.Events() {
 	}

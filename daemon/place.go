@@ -1,0 +1,132 @@
+package daemon
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"yodel/wire"
+)
+
+// maxGuests bounds the sessions that are only recognised at one address.
+const maxGuests = 4
+
+// place is what the address table holds for one address.
+type place struct {
+	validated time.Time  // until when a handshake may begin
+	pending   *handshake // runs beside the session, if there is one, and takes its place when it is done
+	session   *session   // to which what is sent to the address belongs
+	guests    []guest
+	farewell  time.Time // until when what comes after the end is no surprise: a BYE comes three times
+}
+
+// guest is a session that is only recognised at an address: its packets are taken and nothing is sent to it there. It has moved away,
+// is about to come, or somebody else has got the address meanwhile.
+type guest struct {
+	session *session
+	until   time.Time
+}
+
+// sweepEvery is how often what has expired is cleared from the address table.
+const sweepEvery = 10 * time.Second
+
+// place gives what the table holds for an address, made if need be.
+func (h *hub) place(now time.Time, addr netip.AddrPort) *place {
+	p := h.table[addr]
+	if p == nil {
+		p = new(place)
+		h.table[addr] = p
+	}
+	if h.sweep.index == 0 {
+		h.timers.set(&h.sweep, now.Add(sweepEvery))
+	}
+	return p
+}
+
+// runSweep clears guests that have gone and places that hold nothing any more.
+func (h *hub) runSweep(now time.Time) {
+	for addr, p := range h.table {
+		p.guests = slices.DeleteFunc(p.guests, func(g guest) bool { return g.session.gone || g.until.Before(now) })
+		if p.session == nil && p.pending == nil && len(p.guests) == 0 && p.validated.Before(now) && p.farewell.Before(now) {
+			delete(h.table, addr)
+		}
+	}
+	if len(h.table) > 0 {
+		h.timers.set(&h.sweep, now.Add(sweepEvery))
+	}
+}
+
+// admit has a session recognised at the address. The oldest guest goes when there are too many.
+func (p *place) admit(s *session, until time.Time) {
+	p.forget(s)
+	if len(p.guests) >= maxGuests {
+		p.guests = slices.Delete(p.guests, 0, 1)
+	}
+	p.guests = append(p.guests, guest{s, until})
+}
+
+func (p *place) forget(s *session) {
+	p.guests = slices.DeleteFunc(p.guests, func(g guest) bool { return g.session == s })
+}
+
+// forget has a session not recognised at an address any more.
+func (h *hub) forget(addr netip.AddrPort, s *session) {
+	if p := h.table[addr]; p != nil {
+		p.forget(s)
+	}
+}
+
+// settle gives the address to a session. The one that had it gets nothing any more, for somebody else has shown to be
+// there; it lives on until its time is over or its peer says where it is.
+func (p *place) settle(now time.Time, s *session) {
+	if old := p.session; old != nil && old != s {
+		old.displaced = true
+		p.admit(old, now.Add(recognisedFor))
+	}
+	p.session = s
+	p.forget(s)
+}
+
+// open gives a protected datagram to the sessions at the place. err is nil when it was authentic for one of them.
+func (p *place) open(now time.Time, b []byte) (err error) {
+	err = errNobody
+	if p.session != nil {
+		if err = p.session.open(now, b); err == nil {
+			return nil
+		}
+	}
+	for _, g := range p.guests {
+		if g.session.gone || g.until.Before(now) {
+			continue
+		}
+		if other := g.session.open(now, b); other == nil || p.session == nil {
+			err = other
+		}
+		if err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// hints limits the hints to wire.MaxHints in any second.
+type hints struct {
+	sent [wire.MaxHints]time.Time // the latest, in a ring
+	next int
+}
+
+// hint answers a protected datagram from an address that no session is at: 438 with a nonce, never longer than the datagram.
+func (h *hub) hint(now time.Time, from netip.AddrPort, b []byte) {
+	oldest := &h.hints.sent[h.hints.next]
+	if now.Sub(*oldest) < time.Second {
+		h.drops.count(dropHints)
+		return
+	}
+	reply := h.validator.Hint(h.sealed[:0], b, from, now)
+	if len(reply) == 0 {
+		return
+	}
+	*oldest = now
+	h.hints.next = (h.hints.next + 1) % len(h.hints.sent)
+	h.send(from, reply)
+}

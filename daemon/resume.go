@@ -1,0 +1,128 @@
+package daemon
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"yodel/wire"
+	"yodel/wire/secure"
+)
+
+const (
+	// fadeFor is the most that a session lives on after another has taken its place.
+	fadeFor = 10 * time.Second
+	// quietFor is how long after the daemon's start the joins of peers that come back are not announced: those who are back already were
+	// never told that they had gone.
+	quietFor = 30 * time.Second
+)
+
+// resume goes on with the session that Hello names, if it is there and of the same identity: the new session gets its id, its nick
+// and its rooms, and nobody sees anyone leave or join.
+func (s *session) resume(now time.Time, m *wire.Hello) {
+	if len(m.GetSessionId()) != len(s.id) {
+		return
+	}
+	id := secure.SessionID(m.GetSessionId())
+	old := s.hub.ids[id]
+	switch {
+	case old == nil && now.Before(s.hub.began.Add(quietFor)):
+		s.quiet = s.hub.began.Add(quietFor)
+		return
+	case old == nil || old == s || old.who != s.who || !old.greeted:
+		return
+	}
+	delete(s.hub.ids, s.id)
+	s.id = id
+	s.hub.ids[id] = s
+	s.nick, s.key = old.nick, old.key
+	s.rooms, old.rooms = old.rooms, nil
+	for _, in := range s.rooms {
+		// What the old session had queued may not have arrived: entries wait for the Join that says what has.
+		in.session, in.paused = s, true
+	}
+	old.fade(now, s)
+	s.hub.log.Info("resumed", "nick", s.nick, "fingerprint", s.who, "address", s.addr)
+}
+
+// fade leaves the session only the voices that it has begun: heir has the rest.
+func (s *session) fade(now time.Time, heir *session) {
+	if s.elder != nil { // so that sessions do not pile up behind one id
+		s.hub.drops.count(dropTakeover)
+		s.elder.remove(now, wire.ByeReplaced)
+	}
+	s.stay()
+	s.heir, heir.elder = heir, s
+	s.fades = now.Add(fadeFor)
+	s.mark()
+}
+
+// faded tells whether a fading session has nothing more to do.
+func (s *session) faded(now time.Time) bool {
+	if !now.Before(s.fades) || s.stream.Err() != nil {
+		return true
+	}
+	for _, v := range s.talks {
+		if !v.reported {
+			return false
+		}
+	}
+	return s.stream.Idle()
+}
+
+// lastWords takes a message that came for a session after another had taken its place. What is asked of rooms has been asked
+// again there.
+func (s *session) lastWords(now time.Time, m *wire.Message, size int) {
+	switch k := m.GetKind().(type) {
+	case *wire.Message_Publish:
+		s.published(now, k.Publish, size)
+	case *wire.Message_TalkStart:
+		s.talkStart(now, k.TalkStart)
+	case *wire.Message_TalkEnd:
+		s.talkEnd(now, k.TalkEnd)
+	case *wire.Message_Leave:
+		if in := s.heir.rooms[k.Leave.GetRoom()]; in != nil && in.paused { // it was not joined again
+			s.heir.leave(now, k.Leave)
+		}
+	}
+}
+
+// supersede ends the session that was at the same address before, of the same identity, unless it has been taken over: its
+// program has been started anew.
+func (s *session) supersede(now time.Time) {
+	old := s.replaces
+	s.replaces = nil
+	if old != nil && !old.gone && old.displaced && old.addr == s.addr && old.heir == nil {
+		old.remove(now, wire.ByeReplaced)
+	}
+}
+
+// wish gives the session the nick that Hello asks for. One that it has already, by comparison form, it keeps as it is.
+func (s *session) wish(now time.Time, nick string) error {
+	if nick == "" {
+		return nil
+	}
+	nick, key, err := s.hub.nicks.claim(now, nick, s.who)
+	if err == nil && key != s.key {
+		s.adopt(now, nick, key)
+	}
+	return err
+}
+
+// adopt gives the session a nick; the rooms that it is in see the change.
+func (s *session) adopt(now time.Time, nick, key string) {
+	old := s.nick
+	s.nick, s.key = nick, key
+	if nick == old {
+		return
+	}
+	for _, v := range s.talks {
+		v.nick, v.key = nick, key
+	}
+	if s.elder != nil {
+		s.elder.adopt(now, nick, key)
+	}
+	for _, in := range slices.Collect(maps.Values(s.rooms)) {
+		in.room.rename(now, in)
+	}
+}

@@ -1,0 +1,307 @@
+package peer
+
+import (
+	"crypto/rand"
+	"errors"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"yodel/wire"
+	"yodel/wire/secure"
+)
+
+const (
+	// hintsApart keeps checks apart that begin with a hint, because anyone can send one.
+	hintsApart = time.Second
+	// leaveAfter is how long packets are taken on a link that the session has moved away from.
+	leaveAfter = 2 * time.Second
+	// besideFor is how long a new link is asked while the present one is alive.
+	besideFor = 10 * time.Second
+	// freeRenewals is how many fresh nonces of one question are answered at once; later ones wait for the question's turn.
+	freeRenewals = 2
+)
+
+// paths is where a session is reached: the link in use, and what is asked about it and about others.
+type paths struct {
+	link    *link
+	key     secure.PathKey
+	id      secure.SessionID // of Welcome
+	count   uint64           // of the own questions
+	heard   time.Time        // when something authentic came
+	waits   time.Time        // since when an answer is outstanding; zero: none is
+	hinted  time.Time        // when a hint began a check
+	failed  error            // what the network said of the present link, to be looked into
+	leaving *link            // nil: none
+	leaveAt time.Time        // when leaving is closed
+	check   check
+
+	askedCount uint64 // of the daemon's latest question
+	askedTxID  [12]byte
+}
+
+// check is a path check: a question on the present link, on a new one beside it, or on both. Its zero value asks nothing.
+type check struct {
+	began  time.Time
+	here   *question
+	beside *question
+}
+
+func (c *check) open() bool { return c.here != nil || c.beside != nil }
+
+// question is a path request on one link, repeated until it is answered.
+type question struct {
+	link     *link
+	write    func([]byte) error
+	txid     [12]byte
+	nonce    []byte
+	request  []byte
+	wait     time.Duration
+	next     time.Time // when it goes again
+	renewals int
+}
+
+// send sends the question, for the first time or again. What the network says to it tells nothing new.
+func (q *question) send(now time.Time) {
+	_ = q.write(q.request)
+	q.next = now.Add(q.wait)
+	q.wait = min(2*q.wait, maxRetry)
+}
+
+// renew makes another request of a question, which must be sent.
+func (p *paths) renew(q *question, nonce []byte) {
+	p.count++
+	_, _ = rand.Read(q.txid[:]) // never fails: crypto/rand
+	q.nonce = nonce
+	q.request = secure.AppendPathRequest(nil, secure.PathRequest{TxID: q.txid, Session: p.id, Count: p.count, Nonce: nonce}, &p.key)
+}
+
+// doubtPath begins a path check because what should have come has not: on the present link, and on a new one if the local address
+// towards the daemon has changed. It does nothing while a check is under way, or before Welcome.
+func (e *engine) doubtPath(now time.Time) {
+	if e.s == nil || !e.s.welcomed || e.s.check.open() {
+		return
+	}
+	e.askHere(now, nil)
+	e.askBeside(now)
+}
+
+// networkChanged looks whether the local address towards the daemon has, and then moves.
+func (e *engine) networkChanged(now time.Time) {
+	if e.s != nil && e.s.welcomed {
+		e.askBeside(now)
+	}
+}
+
+// askHere asks for the path on the present link. nonce may be empty.
+func (e *engine) askHere(now time.Time, nonce []byte) {
+	s := e.s
+	if s.check.here != nil {
+		return
+	}
+	q := &question{link: s.link, write: s.write, wait: firstRetry}
+	e.pose(now, q, nonce)
+	s.check.here = q
+}
+
+// askBeside asks for a path from another local address, over a new link, if there is one.
+func (e *engine) askBeside(now time.Time) {
+	s := e.s
+	if e.open == nil {
+		return
+	}
+	others := []netip.Addr{s.link.local}
+	if b := s.check.beside; b != nil {
+		others = append(others, b.link.local)
+	}
+	l := e.open(s.link.addr, others)
+	if l == nil {
+		return
+	}
+	s.dropBeside()
+	q := &question{link: l, write: l.write, wait: firstRetry}
+	e.pose(now, q, nil)
+	s.check.beside = q
+	e.log.Debug("the local address has changed", "from", s.link.local, "to", l.local)
+}
+
+// pose sends a question for the first time.
+func (e *engine) pose(now time.Time, q *question, nonce []byte) {
+	s := e.s
+	if !s.check.open() {
+		s.check.began = now
+	}
+	s.renew(q, nonce)
+	q.send(now)
+}
+
+// dropBeside gives up the new link.
+func (p *paths) dropBeside() {
+	if p.check.beside != nil {
+		p.check.beside.link.close()
+		p.check.beside = nil
+	}
+}
+
+// advancePath begins a check where an answer is overdue, and repeats questions.
+func (e *engine) advancePath(now time.Time) {
+	s := e.s
+	switch {
+	case s.stream.Idle():
+		s.waits = time.Time{}
+	case s.waits.IsZero():
+		s.waits = now
+	}
+	if s.leaving != nil && !now.Before(s.leaveAt) {
+		s.leaving.close()
+		s.leaving = nil
+	}
+	if err := s.failed; err != nil {
+		s.failed = nil
+		e.log.Debug("the network does not take datagrams", "error", err)
+		e.doubtPath(now)
+	}
+	if at := s.doubtAt(); !at.IsZero() && !now.Before(at) {
+		e.doubtPath(now)
+	}
+	c := &s.check
+	if c.beside != nil && s.heard.After(c.began) && now.Sub(c.began) >= besideFor {
+		s.dropBeside()
+	}
+	for _, q := range [...]*question{c.here, c.beside} {
+		if q != nil && !now.Before(q.next) {
+			q.send(now)
+		}
+	}
+}
+
+// doubtAt is when the path is in doubt because no answer came; zero: never.
+func (s *session) doubtAt() time.Time {
+	if !s.welcomed || s.waits.IsZero() || s.check.open() {
+		return time.Time{}
+	}
+	since := s.waits
+	if s.heard.After(since) {
+		since = s.heard
+	}
+	return since.Add(wire.DoubtAfter)
+}
+
+// pathDeadlines tells when advancePath has something to do.
+func (s *session) pathDeadlines(sooner func(time.Time)) {
+	sooner(s.doubtAt())
+	for _, q := range [...]*question{s.check.here, s.check.beside} {
+		if q != nil {
+			sooner(q.next)
+		}
+	}
+	if s.leaving != nil {
+		sooner(s.leaveAt)
+	}
+}
+
+// has tells that a link is one of the session's.
+func (p *paths) has(l *link) bool {
+	return l == p.link || l != nil && l == p.leaving || p.check.beside != nil && l == p.check.beside.link
+}
+
+// receivePath takes a STUN message that came on a link of the session.
+func (e *engine) receivePath(now time.Time, from *link, datagram []byte) {
+	s := e.s
+	if !s.welcomed || from == s.leaving {
+		return
+	}
+	q := s.check.here
+	if from != s.link {
+		q = s.check.beside
+	}
+	if q != nil && e.pathReply(now, q, datagram) || from != s.link {
+		return
+	}
+	if r, ok := secure.ParsePathQuestion(datagram); ok {
+		s.answerPath(r, datagram)
+		return
+	}
+	nonce, ok := secure.ParseHint(datagram)
+	if ok && q == nil && (s.hinted.IsZero() || now.Sub(s.hinted) >= hintsApart) {
+		s.hinted = now
+		e.log.Debug("the daemon does not know the address that it is sent from")
+		e.askHere(now, nonce)
+	}
+}
+
+// pathReply takes the answer to a question; false if the datagram is none.
+func (e *engine) pathReply(now time.Time, q *question, datagram []byte) bool {
+	reply, err := secure.ParsePathReply(datagram, q.txid, &e.s.key)
+	switch {
+	case errors.Is(err, secure.ErrUnknownSession):
+		if s := e.s; s.err == nil {
+			s.gone, s.err = true, errUnknown
+		}
+	case err != nil:
+		return false
+	case reply.Nonce != nil:
+		e.nonce(now, q, reply.Nonce)
+	default:
+		e.pathFound(now, q)
+	}
+	return true
+}
+
+// nonce asks again with a nonce. A question beside must have the highest count: the daemon drops those below.
+func (e *engine) nonce(now time.Time, q *question, nonce []byte) {
+	s := e.s
+	s.renew(q, nonce)
+	if q.renewals < freeRenewals {
+		q.renewals++
+		q.wait = firstRetry
+		q.send(now)
+	}
+	if b := s.check.beside; b != nil && b != q && b.nonce != nil {
+		s.renew(b, b.nonce)
+		b.send(now)
+	}
+}
+
+// pathFound goes on where the answer came: on the present link, or on the new one.
+func (e *engine) pathFound(now time.Time, q *question) {
+	s := e.s
+	s.heard = now
+	if q == s.check.here {
+		s.check.here = nil
+	} else {
+		if s.leaving != nil {
+			s.leaving.close()
+		}
+		s.leaving, s.leaveAt = s.link, now.Add(leaveAfter)
+		s.link, s.write = q.link, q.write
+		s.check = check{}
+		e.log.Debug("the session has moved", "from", s.leaving.local, "to", s.link.local)
+	}
+	s.stream.Revive(now)
+}
+
+// answerPath answers the daemon's question whether the session is still to be found here: only while it is, and no late copy.
+func (s *session) answerPath(r secure.PathRequest, datagram []byte) {
+	again := r.Count == s.askedCount && r.TxID == s.askedTxID
+	if s.check.beside != nil || r.Session != s.id || !again && r.Count <= s.askedCount || !secure.PathAuthentic(datagram, &s.key) {
+		return
+	}
+	s.askedCount, s.askedTxID = r.Count, r.TxID
+	s.put(secure.AppendPathAnswer(s.sealed[:0], r.TxID, s.link.addr, &s.key))
+}
+
+// pathErrors are what the system says when it has no way to the daemon, or none from the link's local address.
+var pathErrors = [...]error{
+	syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENETDOWN, syscall.EHOSTDOWN, syscall.EADDRNOTAVAIL, syscall.EINVAL, syscall.EPERM, syscall.EACCES,
+}
+
+// isPathError tells that a datagram did not get out, which another path or time may mend.
+func isPathError(err error) bool {
+	for _, e := range pathErrors {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,199 @@
+package peer
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"yodel/wire"
+)
+
+const (
+	// firstRekeyWait and maxRekeyWait bound the wait after a handshake beside the session that failed; it doubles in between. The daemon
+	// takes the old keys for hours more.
+	firstRekeyWait = 5 * time.Second
+	maxRekeyWait   = 10 * time.Minute
+	// fadeFor is how long a session that another has replaced is kept for the talks that end in it.
+	fadeFor = 10 * time.Second
+)
+
+// rekeyLimits say when a session's keys are old.
+type rekeyLimits struct {
+	age     time.Duration
+	packets uint64 // of one direction
+	ssrcs   int    // of one direction
+}
+
+var defaultLimits = rekeyLimits{age: wire.RekeyAfter, packets: wire.RekeyPackets, ssrcs: wire.RekeySSRCs}
+
+// rekeyDue tells that a handshake beside the session is to be made now.
+func (e *engine) rekeyDue(now time.Time) bool {
+	s := e.s
+	if s == nil || !s.welcomed || e.rekeying || e.next != nil || e.old != nil || now.Before(e.rekeyAt) {
+		return false
+	}
+	return now.Sub(s.began) >= e.limits.age ||
+		max(s.tx.Packets(), s.received) >= e.limits.packets || max(s.tx.SSRCs(), s.rx.SSRCs()) >= e.limits.ssrcs
+}
+
+// rekeyFailed waits before the next try.
+func (e *engine) rekeyFailed(now time.Time, err error) {
+	e.log.Debug("no new keys", "error", err)
+	e.rekeying = false
+	e.rekeyAt = now.Add(e.rekeyWait)
+	e.rekeyWait = min(2*e.rekeyWait, maxRekeyWait)
+}
+
+// attachBeside begins a session beside the present one: Hello, the rooms, the talks. Until its Welcome the present one carries everything.
+func (e *engine) attachBeside(now time.Time, s *session) {
+	e.next, e.rekeying = s, false
+	e.hello(now, s)
+	e.resume(now, s)
+	for _, t := range slices.Clone(e.talks) {
+		if !t.ended {
+			t.again(now, e, s)
+		}
+	}
+}
+
+// dropNext gives up the session beside the present one. It says no BYE: should the daemon have taken it, that would be the end of both.
+func (e *engine) dropNext(now time.Time, err error) {
+	s := e.next
+	e.next, e.resumed = nil, nil
+	e.requests.endSession(s)
+	for _, r := range e.rooms {
+		r.retryAt = time.Time{}
+	}
+	s.close()
+	e.rekeyFailed(now, err)
+}
+
+// advanceRekey takes what came on the sessions before and beside the present one, and ends them when it is time.
+func (e *engine) advanceRekey(now time.Time) {
+	if e.next != nil {
+		e.takeNext(now)
+	}
+	if e.old != nil {
+		e.takeOld(now)
+	}
+}
+
+// takeNext waits for the Welcome of the session beside the present one.
+func (e *engine) takeNext(now time.Time) {
+	s := e.next
+	s.unwelcome(now)
+	for b, ok := s.stream.Receive(); ok; b, ok = s.stream.Receive() {
+		m, err := wire.Decode(b)
+		if err != nil {
+			continue
+		}
+		if w := m.GetWelcome(); w != nil {
+			e.takeOver(now, w)
+			return
+		}
+		if r := m.GetRefused(); r != nil && r.GetRequest() == 0 {
+			s.err = refused(r)
+		}
+	}
+	if err := errors.Join(s.err, s.stream.Err()); err != nil {
+		e.dropNext(now, err)
+	}
+}
+
+// takeOver makes the session beside the present one the present one. All that has no answer goes again in it. What came of the rooms until now
+// goes on: the streams that are heard, and the place in each room's log.
+func (e *engine) takeOver(now time.Time, w *wire.Welcome) {
+	old, s := e.s, e.next
+	e.s, e.next = s, nil
+	e.old, e.oldUntil = old, now.Add(fadeFor)
+	old.dropBeside()
+	old.check = check{}
+	s.streams, s.ignored, s.told, s.lastAudio = old.streams, old.ignored, old.told, old.lastAudio
+	for ssrc := range s.streams {
+		s.rx.Allow(ssrc)
+		e.release(now, ssrc)
+	}
+	e.rekeyWait = firstRekeyWait
+	e.log.Debug("the session goes on under new keys")
+	for name, r := range e.rooms { // those that were joined meanwhile
+		if !e.resumed.asked[name] {
+			e.resumed.asked[name], e.resumed.left[name] = true, true
+			e.rejoin(now, s, r)
+		}
+	}
+	for _, t := range slices.Clone(e.talks) { // likewise
+		if t.asked != s && !t.ended {
+			t.again(now, e, s)
+		}
+	}
+	for _, r := range e.requests.inOrder() {
+		if !r.once {
+			e.send(now, r.msg)
+		}
+	}
+	e.welcomeBy(w)
+	e.publishAgain(now)
+}
+
+// takeOld takes what still comes on the session before the present one. The rest the present one brings too.
+func (e *engine) takeOld(now time.Time) {
+	for len(e.events) < maxEvents {
+		b, ok := e.old.stream.Receive()
+		if !ok {
+			break
+		}
+		if m, err := wire.Decode(b); err == nil {
+			e.oldMessage(now, m, len(b))
+		}
+	}
+	if e.old.err != nil || e.old.stream.Err() != nil || !now.Before(e.oldUntil) || !e.talksIn(e.old) {
+		e.endOld()
+	}
+}
+
+func (e *engine) oldMessage(now time.Time, m *wire.Message, size int) {
+	switch k := m.GetKind().(type) {
+	case *wire.Message_Entry:
+		e.deliver(e.old, k.Entry, size)
+	case *wire.Message_Receipt:
+		e.receipted(now, k.Receipt)
+	case *wire.Message_TalkEnd:
+		e.talkEnd(now, k.TalkEnd)
+	case *wire.Message_TalkReport:
+		e.talkReport(e.old, k.TalkReport)
+	}
+}
+
+// talksIn tells that something of a talk belongs to a session.
+func (e *engine) talksIn(s *session) bool {
+	return slices.ContainsFunc(e.talks, func(t *talkOut) bool { return t.in(s) })
+}
+
+// endOld lets go of the session before the present one, and of the reports that it did not bring. Its BYE goes out by the loop.
+func (e *engine) endOld() {
+	old := e.old
+	e.old = nil
+	e.requests.endSession(old)
+	for _, t := range slices.Clone(e.talks) {
+		t.endSession(e, old)
+	}
+	e.parting = append(e.parting, old)
+}
+
+func (e *engine) rekeyDeadlines(sooner func(time.Time)) {
+	if e.next != nil {
+		sooner(e.next.stream.Deadline())
+		sooner(e.next.due)
+	}
+	if e.old != nil {
+		sooner(e.old.stream.Deadline())
+		sooner(e.oldUntil)
+	}
+	if e.s.welcomed && !e.rekeying && e.next == nil && e.old == nil {
+		at := e.s.began.Add(e.limits.age)
+		if at.Before(e.rekeyAt) {
+			at = e.rekeyAt
+		}
+		sooner(at)
+	}
+}
