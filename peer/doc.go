@@ -89,7 +89,7 @@
 // The daemon announces a talk when it begins, and its packets come the room's delay less the lead later. So a stream's first packet
 // counts as lost only when another has come, or 100 ms after it was expected; the last one, when all that are outstanding could have come and
 // 100 ms have passed. What is missing is
-// asked for until the packet behind it is played. Packets that overtake their announcement are kept, 64 of them.
+// asked for until the packet behind it is played. Packets that overtake their announcement are kept, 160 of them.
 //
 // A stream that pauses without its end may be a talker who is slow, or a path that is dead. Eight times, each 250 ms, the hearer asks for what
 // should have come and is still of use: what was sent of it comes, and shows all that is missing. At 250 ms, 500 ms, 1 s and 2 s it sends a

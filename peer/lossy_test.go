@@ -19,8 +19,9 @@ import (
 type lossy struct {
 	*rig
 	random   *rand.Rand
-	loss     float64 // of each way
-	from, to time.Time
+	loss     float64   // of each way
+	lossAt   time.Time // from when on
+	from, to time.Time // black-out
 	flying   []flight
 
 	sent    map[uint64]sentAudio // by the daemon, of one stream
@@ -42,7 +43,8 @@ type sentAudio struct {
 	bytes []byte
 }
 
-// trial is a talk over a lossy path.
+// trial is a talk over a lossy path. The announcement of its start is lost in a black-out only: how messages get through loss is the stream's
+// matter.
 type trial struct {
 	seed       uint64
 	loss       float64
@@ -53,10 +55,11 @@ type trial struct {
 // start begins a trial when the round-trip time is known.
 func (x trial) start(r *rig) *lossy {
 	l := &lossy{
-		rig: r, random: rand.New(rand.NewPCG(x.seed, 1)), loss: x.loss,
+		rig: r, random: rand.New(rand.NewPCG(x.seed, 1)), loss: x.loss, lossAt: r.now.Add(time.Hour),
 		sent: make(map[uint64]sentAudio), heard: make(map[uint64]time.Time),
 	}
 	l.warmUp()
+	l.lossAt = l.now.Add(100 * time.Millisecond)
 	l.from = l.now.Add(x.from)
 	l.to = l.from.Add(x.dark)
 	return l
@@ -64,7 +67,7 @@ func (x trial) start(r *rig) *lossy {
 
 // fly sends a datagram on its way, or loses it.
 func (l *lossy) fly(up bool, b []byte) {
-	lost := l.random.Float64() < l.loss
+	lost := l.random.Float64() < l.loss && l.now.After(l.lossAt)
 	delay := 20*time.Millisecond + time.Duration(l.random.Int64N(int64(20*time.Millisecond)))
 	if dark := !l.now.Before(l.from) && l.now.Before(l.to); !dark && !lost {
 		l.flying = append(l.flying, flight{l.now.Add(delay), up, b})
