@@ -17,7 +17,7 @@ export CGO_ENABLED
 
 # The tag leaves out libopusfile, which Yodel does not use.
 # The version comes from git describe, or not at all: a checkout that git does not trust still builds.
-TAGS    := -tags nolibopusfile -buildvcs=false
+TAGS    := -tags nolibopusfile,urfave_cli_no_docs -buildvcs=false
 LDFLAGS := -ldflags "-X main.version=$(VERSION)"
 
 LINT_VERSION := v2.15.0
