@@ -8,6 +8,8 @@ UNITDIR     ?= $(PREFIX)/lib/systemd/system
 FUZZTIME    ?= 10s
 BENCHTIME   ?= 1s
 TESTTIMEOUT ?= 5m
+SEED        ?= 1
+ROWS        ?=
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 # The peer plays and encodes through C libraries; CGO_ENABLED=0 builds one
@@ -25,7 +27,7 @@ LINT         := .tools/golangci-lint-$(LINT_VERSION)
 PROTOC_GEN   := .tools/protoc-gen-go
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-build deps-test build demo test race fuzz lint bench install generate clean
+.PHONY: help deps deps-build deps-test build demo test test-net race fuzz lint bench install generate clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,10 +51,15 @@ demo: build ## shout into a room of one's own on this machine and measure the ec
 test: deps-test build ## run every test, those of the installed service too
 	$(GO) test $(TAGS) -timeout $(TESTTIMEOUT) ./...
 
-# The service test drives installed binaries and has no concurrency of its own:
-# under the race detector it would only run `make test` again.
-race: deps-test ## run every test but the service's under the race detector
-	$(GO) test $(TAGS) -race -timeout $(TESTTIMEOUT) $$($(GO) list $(TAGS) ./... | grep -v '/systemd$$')
+# With the package as its folder go test shows what it prints; CI=true: it fails where it cannot run.
+test-net: deps-test build ## run the programs on bad networks, all rows: SEED=7 ROWS='loss|NAT' (about 7 min)
+	cd cmd/internal/nettest && CI=true YODEL_BIN=$(abspath $(BIN)) YODEL_NET_FORM=full YODEL_NET_SEED=$(SEED) YODEL_NET_ROWS='$(ROWS)' \
+		$(GO) test $(TAGS) -count=1 -timeout 20m
+
+# The service test and the network suite drive the binaries and have no concurrency of their own to look at:
+# under the race detector they would only run `make test` again.
+race: deps-test ## run every test but the service's and the network suite's under the race detector
+	$(GO) test $(TAGS) -race -timeout $(TESTTIMEOUT) $$($(GO) list $(TAGS) ./... | grep -Ev '/(systemd|nettest)$$')
 
 fuzz: deps-build ## run every fuzz target for FUZZTIME each
 	@GO="$(GO)" .ci/fuzz $(FUZZTIME) $(TAGS)

@@ -23,6 +23,10 @@ func (s *session) feedback(now time.Time, plain []byte) {
 			}
 		case *rtcp.TransportLayerNack:
 			s.resend(p)
+		case *rtcp.SenderReport:
+			if v := s.talks[p.SSRC]; v != nil {
+				v.stats.sender(now, p.NTPTime)
+			}
 		case *rtcp.Goodbye:
 			reason := p.Reason
 			if reason == "" {
@@ -42,16 +46,16 @@ func (s *session) resend(p *rtcp.TransportLayerNack) {
 		return // played out and gone
 	}
 	m := s.rooms[v.room.name]
-	if m == nil || !m.hear {
+	if m == nil || !m.hear || m.ssrcOf(v) != p.MediaSSRC {
 		s.hub.drops.count(dropResend)
 		return
 	}
-	resender := m.resender(v.ssrc)
-	resender.Forget(v.line.base)
+	f := m.feed(v)
+	f.resender.Forget(v.line.base)
 	for i := range p.Nacks {
 		p.Nacks[i].Range(func(seq uint16) bool {
-			if slot := v.line.sentPacket(seq); slot != nil && resender.Allow(slot.seq) {
-				s.sendRTP(slot.packet, slot.seq)
+			if slot := v.line.sentPacket(seq); slot != nil && f.resender.Allow(slot.seq) {
+				s.sendRTP(v.under(f.ssrc, slot.packet), slot.seq)
 			} else {
 				s.hub.drops.count(dropResend)
 			}
@@ -78,10 +82,10 @@ func (s *session) report(now time.Time) {
 	s.nextReport = now.Add(every)
 	var blocks []rtcp.ReceptionReport
 	for _, v := range s.talks {
-		if v.line.started {
-			blocks = append(blocks, rtcp.ReceptionReport{
-				SSRC: v.ssrc, TotalLost: uint32(min(v.line.lost(), 1<<23-1)), LastSequenceNumber: uint32(v.line.top - 1),
-			})
+		if v.line.got > 0 {
+			block := v.stats.block(now, &v.line)
+			block.SSRC = v.source
+			blocks = append(blocks, block)
 		}
 	}
 	if plain, err := wire.AppendReceiverReport(s.hub.built[:0], wire.SSRCDaemon, blocks); err == nil {

@@ -21,7 +21,7 @@ const (
 	longFrame = 20 * time.Millisecond
 	// slotSize is what a slot takes without its packet.
 	slotSize = int(unsafe.Sizeof(slot{}))
-	// maxJump is the most that a talker's sequence number may move at once: no receiver could follow it under one SSRC.
+	// maxJump is the most that a talker's sequence number may move at once: no receiver could follow more under one SSRC.
 	maxJump = secure.MaxJump
 )
 
@@ -31,8 +31,7 @@ type verdict uint8
 const (
 	accepted verdict = iota
 	duplicate
-	late   // it could not be heard in time any more
-	jumped // the sequence number is not near the others
+	late // it could not be heard in time any more
 )
 
 // slot is one packet in the line.
@@ -59,7 +58,8 @@ type line struct {
 	anchor anchor
 
 	slots   []slot // a ring of lineSlots at most, by sequence number; grows as needed
-	base    uint64 // lowest sequence number that can be in slots
+	first   uint64 // lowest sequence number of the talkspurt that is known
+	base    uint64 // lowest one that can be in slots
 	next    uint64 // lowest one that has not had its turn
 	top     uint64 // one over the highest that came
 	lates   []uint64
@@ -85,7 +85,7 @@ func (l *line) start(now time.Time, first uint16) {
 func (l *line) begin(seq uint64) {
 	if !l.started {
 		l.started = true
-		l.base, l.next, l.top = seq, seq, seq
+		l.first, l.base, l.next, l.top = seq, seq, seq, seq
 		l.anchor.clock = l.clock
 	}
 }
@@ -104,13 +104,16 @@ func (l *line) end(now time.Time, last uint16) {
 	l.asks.Through(now, l.last)
 }
 
-// arrive takes a packet; the line keeps a copy.
+// jumps tells whether a packet is so far ahead of the newest one that the line cannot take it.
+func (l *line) jumps(seq16 uint16) bool {
+	seq, ok := l.peek(seq16)
+	return ok && l.started && seq >= l.top+maxJump
+}
+
+// arrive takes a packet that does not jump; the line keeps a copy.
 func (l *line) arrive(now time.Time, seq16 uint16, timestamp uint32, packet []byte) verdict {
 	seq, ok := l.peek(seq16)
-	if !ok || l.started && (seq >= l.top+maxJump || seq+maxJump < l.next) {
-		return jumped
-	}
-	if l.ended && seq > l.last {
+	if !ok || l.started && seq+maxJump < l.next || l.ended && seq > l.last {
 		return late
 	}
 	_, _ = l.unwrap.Unwrap(seq16) // as peek has told
@@ -119,7 +122,7 @@ func (l *line) arrive(now time.Time, seq16 uint16, timestamp uint32, packet []by
 		if seq+lineSlots/2 < l.top || l.sentAny() {
 			return late
 		}
-		l.base, l.next = seq, min(seq, l.next)
+		l.first, l.base, l.next = min(seq, l.first), seq, min(seq, l.next)
 		if len(l.slots) == 0 {
 			l.top = seq
 		}

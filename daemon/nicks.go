@@ -3,6 +3,7 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"yodel/wire"
@@ -24,7 +25,7 @@ var (
 // nicks are the holders of nicks by comparison form (RFC 8266, 2.4).
 type nicks struct {
 	holders map[string]*holder
-	held    map[secure.Fingerprint]int
+	held    map[secure.Fingerprint][]string // the keys of the nicks that an identity holds
 }
 
 type holder struct {
@@ -33,7 +34,7 @@ type holder struct {
 }
 
 func newNicks() nicks {
-	return nicks{holders: make(map[string]*holder), held: make(map[secure.Fingerprint]int)}
+	return nicks{holders: make(map[string]*holder), held: make(map[secure.Fingerprint][]string)}
 }
 
 // claim gives the nick to an identity, in the form in which it is shown and in the one to compare. The first holder
@@ -52,29 +53,30 @@ func (n nicks) claim(now time.Time, nick string, who secure.Fingerprint) (shown,
 		return shown, key, nil
 	case h != nil && now.Sub(h.used) < nickKept:
 		return "", "", fmt.Errorf("%w: %s", errNickTaken, shown)
-	case n.held[who] >= maxNicks && n.expire(now, who) >= maxNicks:
+	case len(n.held[who]) >= maxNicks && n.expire(now, who) >= maxNicks:
 		return "", "", fmt.Errorf("%w: this identity holds %d", errNicks, maxNicks)
 	case h != nil:
 		n.release(key, h.who)
 	}
 	n.holders[key] = &holder{who: who, used: now}
-	n.held[who]++
+	n.held[who] = append(n.held[who], key)
 	return shown, key, nil
 }
 
 // expire takes an identity's nicks that have not been used for long, and gives how many it holds then.
 func (n nicks) expire(now time.Time, who secure.Fingerprint) int {
-	for key, h := range n.holders {
-		if h.who == who && now.Sub(h.used) >= nickKept {
+	for _, key := range slices.Clone(n.held[who]) {
+		if now.Sub(n.holders[key].used) >= nickKept {
 			n.release(key, who)
 		}
 	}
-	return n.held[who]
+	return len(n.held[who])
 }
 
 func (n nicks) release(key string, who secure.Fingerprint) {
 	delete(n.holders, key)
-	if n.held[who]--; n.held[who] <= 0 {
+	left := slices.DeleteFunc(n.held[who], func(k string) bool { return k == key })
+	if n.held[who] = left; len(left) == 0 {
 		delete(n.held, who)
 	}
 }

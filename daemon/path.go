@@ -20,9 +20,9 @@ const (
 	recognisedFor = 10 * time.Second
 )
 
-// path is what a session knows of the way to its peer. The peer's request names an address; before the session moves there, the
+// sessionPath is what a session knows of the way to its peer. The peer's request names an address; before the session moves there, the
 // address that it has is asked, and an authentic answer from there keeps it.
-type path struct {
+type sessionPath struct {
 	key   secure.PathKey
 	count uint64    // the highest of the peer's authentic requests
 	txid  [12]byte  // of that one
@@ -143,7 +143,7 @@ func (s *session) ask(now time.Time) {
 	}
 	p.asks--
 	if !s.displaced {
-		s.hub.send(s.addr, secure.AppendPathRequest(s.hub.built[:0], secure.PathRequest{
+		s.hub.send(s.addr, secure.AppendPathQuestion(s.hub.built[:0], secure.PathRequest{
 			TxID: p.question, Session: s.id, Count: p.asked,
 		}, &p.key))
 	}
@@ -209,5 +209,7 @@ func (s *session) move(now time.Time) {
 	s.addr, s.displaced = to, false
 	s.path.moved = now
 	h.log.Info("moved", "nick", s.nick, "fingerprint", s.who, "from", from, "to", to)
-	s.confirm(now)
+	s.answer()
+	s.stream.Revive(now)
+	s.mark()
 }

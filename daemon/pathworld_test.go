@@ -84,7 +84,7 @@ func (o *outpost) count(kind wire.Kind) (n int) {
 }
 
 func (c *client) stun(b []byte) {
-	r, ok := secure.ParsePathRequest(b)
+	r, ok := secure.ParsePathQuestion(b)
 	if !ok {
 		c.stuns = append(c.stuns, b)
 		return

@@ -67,9 +67,8 @@ func (s *session) hello(now time.Time, m *wire.Hello) {
 		return
 	}
 	s.greeted = true
-	if !s.resume(now, m) {
-		s.supersede(now)
-	}
+	s.resume(now, m)
+	s.supersede(now)
 	err := s.wish(now, m.GetNick())
 	s.say(wire.Encode(&wire.Message_Welcome{Welcome: &wire.Welcome{
 		Version: wire.MaxVersion, Software: s.hub.cfg.Software, SessionId: s.id[:], Nick: s.nick, MaxMessage: wire.MaxBody,
@@ -97,17 +96,17 @@ func (s *session) setNick(now time.Time, m *wire.SetNick) {
 		return
 	}
 	s.say(wire.Encode(&wire.Message_NickSet{NickSet: &wire.NickSet{Request: m.GetRequest(), Nick: nick}}))
-	s.adopt(nick, key)
+	s.adopt(now, nick, key)
 }
 
 // rename shows a change of nick as the old one leaving and the new one joining.
-func (r *room) rename(m *member) {
+func (r *room) rename(now time.Time, m *member) {
 	s := m.session
-	r.leave(m, "is now "+s.nick)
+	r.leave(now, m, "is now "+s.nick)
 	m.nick, m.key, m.quiet = s.nick, s.key, false
 	s.rooms[r.name] = m
 	r.hub.rooms[r.name] = r
-	r.enter(m)
+	r.enter(now, m)
 }
 
 // named refuses a request of a session without a nick.
@@ -133,7 +132,7 @@ func (s *session) join(now time.Time, m *wire.Join) {
 	if in == nil || in.observe != m.GetObserve() {
 		if in != nil {
 			s.abandonTalks(now, r)
-			r.leave(in, wire.ByeLeft)
+			r.leave(now, in, wire.ByeLeft)
 		}
 		in = &member{session: s, room: r, nick: s.nick, key: s.key, observe: m.GetObserve(), since: now, quiet: now.Before(s.quiet)}
 		if s.rooms == nil {
@@ -141,7 +140,7 @@ func (s *session) join(now time.Time, m *wire.Join) {
 		}
 		s.rooms[r.name] = in
 		r.hub.rooms[r.name] = r
-		r.enter(in)
+		r.enter(now, in)
 	}
 	in.hear, in.paused = m.GetHear() && !in.observe, false
 	s.joined(now, in, m)
@@ -172,7 +171,7 @@ func (s *session) joined(now time.Time, in *member, m *wire.Join) {
 		DelayMs: uint32(r.delay.Milliseconds()), LeadMs: uint32(r.lead.Milliseconds()),
 		AtUnixNs: now.UnixNano(),
 	}
-	answer.Members, answer.Count = r.list()
+	r.introduce(in, answer)
 	id := messages.ID()
 	answer.LogId = id[:]
 	in.cursor = newest
@@ -187,12 +186,23 @@ func (s *session) joined(now time.Time, in *member, m *wire.Join) {
 		c := messages.After(r.name, from.After.GetLogId(), from.After.GetPos())
 		in.cursor, answer.Replay, answer.Truncated = c.After, c.Count, c.Truncated
 	}
-	ends := r.talkingFor(answer)
+	rest := r.talkingFor(in, answer)
 	s.say(wire.Encode(&wire.Message_Joined{Joined: answer}))
-	for _, e := range ends {
-		s.say(e)
+	for _, m := range rest {
+		s.say(m)
 	}
 	s.behind = true
+}
+
+// introduce tells a member who is there: in a large room only those who talk.
+func (r *room) introduce(in *member, answer *wire.Joined) {
+	answer.Count = uint32(len(r.roster))
+	if len(r.roster) <= presentNamed {
+		answer.Members = r.list()
+	} else {
+		answer.Members = r.listTalkers()
+	}
+	in.told, in.count = r.news.end(), answer.Count
 }
 
 func (s *session) leave(now time.Time, m *wire.Leave) {
@@ -202,7 +212,7 @@ func (s *session) leave(now time.Time, m *wire.Leave) {
 		return
 	}
 	s.abandonTalks(now, in.room)
-	in.room.leave(in, wire.ByeLeft)
+	in.room.leave(now, in, wire.ByeLeft)
 	s.say(wire.Encode(&wire.Message_Left{Left: &wire.Left{Request: m.GetRequest(), Room: m.GetRoom()}}))
 }
 
@@ -225,7 +235,7 @@ func (s *session) listMembers(m *wire.Who) {
 		return
 	}
 	if r := s.hub.rooms[m.GetRoom()]; r != nil {
-		answer.Members, answer.Count = r.list()
+		answer.Members, answer.Count = r.list(), uint32(len(r.roster))
 	}
 	s.say(wire.Encode(&wire.Message_Members{Members: answer}))
 }

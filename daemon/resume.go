@@ -18,19 +18,19 @@ const (
 )
 
 // resume goes on with the session that Hello names, if it is there and of the same identity: the new session gets its id, its nick
-// and its rooms, and nobody sees anyone leave or join. It gives whether it did.
-func (s *session) resume(now time.Time, m *wire.Hello) bool {
+// and its rooms, and nobody sees anyone leave or join.
+func (s *session) resume(now time.Time, m *wire.Hello) {
 	if len(m.GetSessionId()) != len(s.id) {
-		return false
+		return
 	}
 	id := secure.SessionID(m.GetSessionId())
 	old := s.hub.ids[id]
 	switch {
 	case old == nil && now.Before(s.hub.began.Add(quietFor)):
 		s.quiet = s.hub.began.Add(quietFor)
-		return false
+		return
 	case old == nil || old == s || old.who != s.who || !old.greeted:
-		return false
+		return
 	}
 	delete(s.hub.ids, s.id)
 	s.id = id
@@ -43,7 +43,6 @@ func (s *session) resume(now time.Time, m *wire.Hello) bool {
 	}
 	old.fade(now, s)
 	s.hub.log.Info("resumed", "nick", s.nick, "fingerprint", s.who, "address", s.addr)
-	return true
 }
 
 // fade leaves the session only the voices that it has begun: heir has the rest.
@@ -88,7 +87,8 @@ func (s *session) lastWords(now time.Time, m *wire.Message, size int) {
 	}
 }
 
-// supersede ends the session that was at the same address before, of the same identity: its program has been started anew.
+// supersede ends the session that was at the same address before, of the same identity, unless it has been taken over: its
+// program has been started anew.
 func (s *session) supersede(now time.Time) {
 	old := s.replaces
 	s.replaces = nil
@@ -104,25 +104,25 @@ func (s *session) wish(now time.Time, nick string) error {
 	}
 	nick, key, err := s.hub.nicks.claim(now, nick, s.who)
 	if err == nil && key != s.key {
-		s.adopt(nick, key)
+		s.adopt(now, nick, key)
 	}
 	return err
 }
 
 // adopt gives the session a nick; the rooms that it is in see the change.
-func (s *session) adopt(nick, key string) {
+func (s *session) adopt(now time.Time, nick, key string) {
 	old := s.nick
 	s.nick, s.key = nick, key
 	if nick == old {
 		return
 	}
-	for _, in := range slices.Collect(maps.Values(s.rooms)) {
-		in.room.rename(in)
-	}
 	for _, v := range s.talks {
 		v.nick, v.key = nick, key
 	}
 	if s.elder != nil {
-		s.elder.adopt(nick, key)
+		s.elder.adopt(now, nick, key)
+	}
+	for _, in := range slices.Collect(maps.Values(s.rooms)) {
+		in.room.rename(now, in)
 	}
 }

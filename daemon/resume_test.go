@@ -132,7 +132,8 @@ func TestFadingSessionFinishesItsVoice(t *testing.T) {
 			t.Errorf("%d BYEs, %d sessions", a.byes, len(a.w.server.hub.sessions))
 		}
 		before := len(a.stuns)
-		a.ping() // what still comes there earns no hint
+		a.w.pass(2 * time.Second)
+		a.say(wire.Encode(&wire.Message_Ping{Ping: &wire.Ping{Padding: make([]byte, 100)}})) // earns no hint
 		if len(a.stuns) != before {
 			t.Error("a hint to a link that its peer has left")
 		}
@@ -189,6 +190,24 @@ func TestFadingSessionEndsAtItsPeersBye(t *testing.T) {
 		n.publish("lobby", 1, "still here")
 		if len(all(n, (*wire.Message).GetReceipt)) != 1 {
 			t.Error("the heir is gone too")
+		}
+	})
+}
+
+// A Leave that was on its way when the session was taken over holds, unless the room was joined again.
+func TestLeaveOnItsWayHolds(t *testing.T) {
+	inRoom(t, Config{}, func(t *testing.T, a, b *client) {
+		a.say(wire.Encode(&wire.Message_Join{Join: &wire.Join{Room: "side"}}))
+		ssrc := a.talk("lobby", 0, 0) // so that the old session stays for a while
+		a.speak(ssrc, 0, 0)
+		n := a.again("10.0.0.7:1", "alice")
+		n.joinAfterOf(b)
+		for _, room := range []string{"lobby", "side"} {
+			a.say(wire.Encode(&wire.Message_Leave{Leave: &wire.Leave{Room: room}}))
+		}
+		rooms := a.w.session(n).rooms
+		if rooms["lobby"] == nil || rooms["side"] != nil {
+			t.Errorf("in %v", rooms)
 		}
 	})
 }

@@ -1,13 +1,12 @@
 package daemon
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"yodel/wire"
-	"yodel/wire/repair"
 )
 
 const (
@@ -16,6 +15,8 @@ const (
 	// maxListed and maxListedRooms are how many members and rooms one answer names, so that it is under 64 KiB.
 	maxListed      = 200
 	maxListedRooms = 400
+	// maxTalking is how many streams a Joined names; the others follow it.
+	maxTalking = 32
 )
 
 // room is a set of members that hear and read each other.
@@ -26,6 +27,8 @@ type room struct {
 	lead    time.Duration
 	fixed   bool // by configuration: it stays when it is empty
 	members []*member
+	roster  roster
+	news    news
 	voices  []*voice
 	bytes   int // in the delay lines
 }
@@ -42,11 +45,16 @@ type member struct {
 	paused  bool // gets no entries until its session has joined again
 	cursor  uint64
 	since   time.Time
-	resends map[uint32]*repair.Resender // by SSRC, of the voices that it hears
+	feeds   map[*voice]*feed // of the voices that it hears
+
+	told  uint64 // number of the first change of the room that it was not told of
+	count uint32 // of members, as it was told last; 0: its Join is not answered yet
 }
 
 func newRoom(h *hub, name string, delay time.Duration, fixed bool) *room {
-	return &room{hub: h, name: name, delay: delay, lead: wire.Lead(delay), fixed: fixed}
+	r := &room{hub: h, name: name, delay: delay, lead: wire.Lead(delay), fixed: fixed}
+	r.news.timer.run = r.tellNews
+	return r
 }
 
 // room gives the room with that name, made if need be; nil when there are too many.
@@ -62,90 +70,71 @@ func (h *hub) room(name string) *room {
 // tidy forgets a room that holds nothing.
 func (r *room) tidy() {
 	if !r.fixed && len(r.members) == 0 && len(r.voices) == 0 && r.hub.messages.Newest(r.name) == 0 {
+		r.hub.timers.set(&r.news.timer, time.Time{})
 		delete(r.hub.rooms, r.name)
 	}
 }
 
 // enter makes m a member; the others hear of it when it is the first session of its nick.
-func (r *room) enter(m *member) {
-	first := !m.observe && !r.has(m.key)
+func (r *room) enter(now time.Time, m *member) {
 	r.members = append(r.members, m)
-	if !first || m.quiet {
+	if m.observe || !r.roster.add(m) || m.quiet {
 		return
 	}
 	r.hub.log.Info("joined", "room", r.name, "nick", m.nick, "fingerprint", m.session.who, "address", m.session.addr)
-	r.announce(m, &wire.PresenceEvent{Joined: true, Member: r.describe(m)})
+	r.changed(now, m, &wire.PresenceEvent{Joined: true, Member: r.describe(m, r.talking(m.key))})
 }
 
 // leave takes m out; the others hear of it when it was the last session of its nick.
-func (r *room) leave(m *member, reason string) {
+func (r *room) leave(now time.Time, m *member, reason string) {
 	i := slices.Index(r.members, m)
 	if i < 0 {
 		return
 	}
-	described := r.describe(m)
 	r.members = slices.Delete(r.members, i, i+1)
 	delete(m.session.rooms, r.name)
-	if !m.observe && !r.has(m.key) {
+	if !m.observe && r.roster.remove(m) {
 		r.hub.log.Info("left", "room", r.name, "nick", m.nick, "fingerprint", m.session.who, "reason", reason)
-		r.announce(m, &wire.PresenceEvent{Member: described, Reason: reason})
+		r.changed(now, m, &wire.PresenceEvent{Member: r.describe(m, false), Reason: reason})
 	}
 	r.tidy()
 }
 
-// has tells whether a nick is present.
-func (r *room) has(key string) bool {
-	return slices.ContainsFunc(r.members, func(m *member) bool { return !m.observe && m.key == key })
-}
-
-// announce tells all members but one of an arrival or departure.
-func (r *room) announce(but *member, e *wire.PresenceEvent) {
-	r.tell(but, wire.Encode(&wire.Message_Presence{Presence: &wire.Presence{
-		Room: r.name, Events: []*wire.PresenceEvent{e},
-	}}))
-}
-
-// tell sends a message to all members that are announced themselves, but one.
-func (r *room) tell(but *member, encoded []byte) {
+// tell sends a message to all members that are announced themselves.
+func (r *room) tell(encoded []byte) {
 	for _, m := range r.members {
-		if m != but && !m.observe {
+		if !m.observe {
 			m.session.say(encoded)
 		}
 	}
 }
 
-// list gives the members by nick, the first maxListed, and how many there are.
-func (r *room) list() (listed []*wire.Member, count uint32) {
-	seen := make(map[string]bool)
-	var first []*member
-	for _, m := range r.members {
-		if !m.observe && !seen[m.key] {
-			seen[m.key] = true
-			first = append(first, m)
-		}
+// list gives the members by nick, the first maxListed.
+func (r *room) list() []*wire.Member {
+	talkers := r.talkers()
+	some := r.roster[:min(len(r.roster), maxListed)]
+	listed := make([]*wire.Member, 0, len(some))
+	for _, p := range some {
+		listed = append(listed, r.describe(p.members[0], talkers[p.key]))
 	}
-	slices.SortFunc(first, func(a, b *member) int { return strings.Compare(a.nick, b.nick) })
-	for _, m := range first[:min(len(first), maxListed)] {
-		listed = append(listed, r.describe(m))
-	}
-	return listed, uint32(len(first))
+	return listed
 }
 
-// count is how many nicks are present.
-func (r *room) count() int {
-	seen := make(map[string]bool)
-	for _, m := range r.members {
-		if !m.observe {
-			seen[m.key] = true
+// listTalkers gives those who talk by nick, the first maxListed.
+func (r *room) listTalkers() []*wire.Member {
+	var listed []*wire.Member
+	for _, key := range slices.Sorted(maps.Keys(r.talkers())) {
+		if i, present := r.roster.find(key); present && len(listed) < maxListed {
+			listed = append(listed, r.describe(r.roster[i].members[0], true))
 		}
 	}
-	return len(seen)
+	return listed
 }
 
-func (r *room) describe(m *member) *wire.Member {
+func (r *room) describe(m *member, talking bool) *wire.Member {
 	return &wire.Member{
 		Nick: m.nick, Fingerprint: m.session.who[:], Address: r.hub.shown(m.session.addr),
-		Talking: r.talking(m.key), SinceUnixNs: m.since.UnixNano(),
+		Talking: talking, SinceUnixNs: m.since.UnixNano(),
 	}
 }
 
@@ -153,16 +142,21 @@ func (r *room) talking(key string) bool {
 	return slices.ContainsFunc(r.voices, func(v *voice) bool { return v.key == key && v.talking() })
 }
 
-func (r *room) info() *wire.RoomInfo {
+// talkers are the nicks that talk.
+func (r *room) talkers() map[string]bool {
 	talkers := make(map[string]bool)
 	for _, v := range r.voices {
 		if v.talking() {
 			talkers[v.key] = true
 		}
 	}
+	return talkers
+}
+
+func (r *room) info() *wire.RoomInfo {
 	return &wire.RoomInfo{
 		Room: r.name, DelayMs: uint32(r.delay.Milliseconds()), LeadMs: uint32(r.lead.Milliseconds()),
-		Members: uint32(r.count()), Talkers: uint32(len(talkers)), Newest: r.hub.messages.Newest(r.name),
+		Members: uint32(len(r.roster)), Talkers: uint32(len(r.talkers())), Newest: r.hub.messages.Newest(r.name),
 	}
 }
 

@@ -28,14 +28,6 @@ const (
 	maxReason = 300
 )
 
-// keyLimits say when the keys of a session are used up, each direction by itself (RFC 3711, 9.2 and 8.2 leave room for more). A
-// peer makes a new session before that.
-type keyLimits struct {
-	age     time.Duration
-	packets uint64
-	ssrcs   int
-}
-
 // session is one secured connection of a peer.
 type session struct {
 	hub     *hub
@@ -47,7 +39,7 @@ type session struct {
 	tx      *secure.Tx
 	rx      *secure.Rx
 	stream  *stream.Stream
-	path    path
+	path    sessionPath
 
 	nick    string // empty: none yet
 	key     string // its comparison form
@@ -83,7 +75,7 @@ func newSession(h *hub, now time.Time, hs *handshake, secrets *secure.Secrets) (
 	s := &session{
 		hub: h, addr: hs.from, who: secrets.Remote, linger: hs, secrets: secrets, tx: tx, rx: rx,
 		stream: stream.New(stream.Config{Local: wire.SSRCDaemon, Remote: wire.SSRCPeer, FirstSeq: firstSeq()}, now),
-		path:   path{key: secrets.PathKey()}, publishes: newCredit(), entries: newCredit(),
+		path:   sessionPath{key: secrets.PathKey()}, publishes: newCredit(), entries: newCredit(),
 		began: now, nextReport: now.Add(wire.KeepaliveEvery),
 	}
 	_, _ = rand.Read(s.id[:]) // never fails
@@ -271,32 +263,6 @@ func (s *session) flush(now time.Time) {
 	s.hub.timers.set(&s.timer, s.deadline())
 }
 
-// over says why the session is to end; empty when it is not.
-func (s *session) over(now time.Time) string {
-	switch {
-	case s.stream.Err() != nil:
-		return wire.ByeTimeout
-	case s.stream.Queued() > maxQueued:
-		return wire.ByeSlow
-	case s.hub.keys.exceeded(s, now):
-		return wire.ByeKeys
-	}
-	return ""
-}
-
-// exceeded tells whether a session has used more of its keys than it may.
-func (l *keyLimits) exceeded(s *session, now time.Time) bool {
-	return now.Sub(s.began) > l.age || max(s.tx.Packets(), s.received) > l.packets || max(s.tx.SSRCs(), s.rx.SSRCs()) > l.ssrcs
-}
-
-// end tells the peer why, and removes the session. One that fades has an heir who knows better, and ends without a word.
-func (s *session) end(now time.Time, reason string) {
-	if s.heir == nil {
-		s.part(now, reason)
-	}
-	s.remove(now, reason)
-}
-
 func (s *session) deadline() time.Time {
 	d := earliest(s.stream.Deadline(), s.nextReport)
 	if !s.greeted {
@@ -312,14 +278,16 @@ func (s *session) deadline() time.Time {
 }
 
 // sendRTP protects a packet and sends it. index is its extended sequence number. A packet that its receiver could not
-// place is not encrypted.
-func (s *session) sendRTP(plain []byte, index uint64) {
+// place is not encrypted; when that is because of what it has missed, the stream has to go on under another SSRC, and follows is false.
+func (s *session) sendRTP(plain []byte, index uint64) (follows bool) {
 	if s.displaced {
 		s.hub.drops.count(dropDisplaced)
-		return
+		return true
 	}
 	sealed, err := s.tx.SealRTP(s.hub.sealed[:0], plain, index)
 	switch {
+	case errors.Is(err, secure.ErrNewSSRCNeeded):
+		return false
 	case errors.Is(err, secure.ErrBeforeFirst), errors.Is(err, secure.ErrTooOld):
 		s.hub.drops.count(dropLate)
 	case err != nil:
@@ -327,6 +295,7 @@ func (s *session) sendRTP(plain []byte, index uint64) {
 	default:
 		s.hub.send(s.addr, sealed)
 	}
+	return true
 }
 
 func (s *session) sendRTCP(plain []byte) {
@@ -346,44 +315,6 @@ func (s *session) bye(reason string) {
 	plain, err := wire.AppendBye(s.hub.built[:0], wire.SSRCDaemon, reason)
 	if err == nil {
 		s.sendRTCP(plain)
-	}
-}
-
-// remove takes the session out of everything; rooms hear of it.
-func (s *session) remove(now time.Time, reason string) {
-	if s.gone {
-		return
-	}
-	s.gone = true
-	s.hub.nicks.touch(now, s.key)
-	s.hub.timers.set(&s.timer, time.Time{})
-	s.stay()
-	s.release()
-	if s.elder != nil {
-		s.elder.remove(now, reason)
-	}
-	for _, v := range s.talks {
-		v.abandon(now)
-	}
-	for _, m := range s.rooms {
-		m.room.leave(m, reason)
-	}
-	s.depart(now)
-}
-
-// depart takes the session out of the tables of the hub.
-func (s *session) depart(now time.Time) {
-	h, expected := s.hub, time.Second
-	delete(h.sessions, s)
-	if h.ids[s.id] == s {
-		delete(h.ids, s.id)
-	}
-	if s.heir != nil {
-		s.heir.elder = nil
-		expected = fadeFor // its peer has not been told
-	}
-	if p := h.table[s.addr]; p != nil && p.session == s {
-		p.session, p.farewell = nil, now.Add(expected)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"github.com/pion/rtp"
 
 	"yodel/wire"
-	"yodel/wire/repair"
 	"yodel/wire/secure"
 )
 
@@ -26,23 +25,28 @@ const (
 	maxPlain = wire.MaxDatagram - secure.OverheadRTP
 )
 
-// voice is one talkspurt of one talker: one SSRC, from the grant until the last packet is played out.
+// voice is one talkspurt of one talker, from the grant until the last packet is played out. It goes to those who hear under one
+// SSRC, the talker's; but see split and feed.
 type voice struct {
 	room    *room
 	talker  *session // nil: gone, and what is there is still played
+	source  uint32   // SSRC under which the talker sends
 	nick    string
 	key     string // comparison form of nick
 	who     [32]byte
 	ssrc    uint32
+	others  []uint32 // later SSRCs of feeds
 	payload uint8
 	line    line
 	timer   timer
+	stats   reception
 
 	began, over bool
 	reported    bool
-	latest      uint32 // RTP timestamp of the newest packet
-	span        int64  // ticks from the first to the newest
-	frame       uint32 // ticks of one packet, as seen
+	before      struct{ got, lost uint64 } // of the voices that this one goes on for
+	latest      uint32                     // RTP timestamp of the newest packet
+	span        int64                      // ticks from the first to the newest
+	frame       uint32                     // ticks of one packet, as seen
 }
 
 // talk grants an SSRC.
@@ -65,23 +69,33 @@ func (s *session) talk(now time.Time, m *wire.Talk) {
 		s.refuse(refused, "too many voices at once: %d of a session may talk, %d of one key and %d in all be heard", maxTalks, maxDraining, maxVoices)
 		return
 	}
-	h := s.hub
-	v := &voice{
-		room: in.room, talker: s, nick: s.nick, key: s.key, who: s.who, ssrc: h.newSSRC(), payload: uint8(m.GetPayloadType()),
-		line: line{clock: clock, delay: in.room.delay, lead: in.room.lead, bufs: &h.bufs},
+	v := s.newVoice(in.room, uint8(m.GetPayloadType()), clock)
+	s.begin(v, v.ssrc)
+	s.rx.Allow(v.ssrc)
+	s.hub.nicks.touch(now, s.key)
+	s.say(wire.Encode(&wire.Message_TalkGranted{TalkGranted: &wire.TalkGranted{
+		Request: m.GetRequest(), Room: in.room.name, Ssrc: v.ssrc,
+	}}))
+}
+
+// newVoice makes a voice of the session's.
+func (s *session) newVoice(r *room, payload uint8, clock int) *voice {
+	return &voice{
+		room: r, nick: s.nick, key: s.key, who: s.who, ssrc: s.hub.newSSRC(), payload: payload,
+		line: line{clock: clock, delay: r.delay, lead: r.lead, bufs: &s.hub.bufs},
 	}
+}
+
+// begin puts a voice into its room. The session talks in it under the SSRC source.
+func (s *session) begin(v *voice, source uint32) {
+	v.talker, v.source = s, source
 	v.timer.run = v.tick
 	if s.talks == nil {
 		s.talks = make(map[uint32]*voice)
 	}
-	s.talks[v.ssrc] = v
-	h.voices[v.ssrc] = v
-	in.room.voices = append(in.room.voices, v)
-	s.rx.Allow(v.ssrc)
-	h.nicks.touch(now, s.key)
-	s.say(wire.Encode(&wire.Message_TalkGranted{TalkGranted: &wire.TalkGranted{
-		Request: m.GetRequest(), Room: in.room.name, Ssrc: v.ssrc,
-	}}))
+	s.talks[source] = v
+	s.hub.voices[v.ssrc] = v
+	v.room.voices = append(v.room.voices, v)
 }
 
 // full tells whether no more voices of an identity fit into the room.
@@ -107,39 +121,44 @@ func (s *session) talkStart(now time.Time, m *wire.TalkStart) {
 	v.line.start(now, uint16(m.GetFirstSeq()))
 	v.latest = m.GetFirstTimestamp()
 	s.hub.log.Info("talks", "room", v.room.name, "nick", v.nick, "fingerprint", s.who)
-	start := v.startMessage()
-	start.FirstSeq, start.FirstTimestamp = m.GetFirstSeq(), m.GetFirstTimestamp()
-	v.room.tell(nil, wire.Encode(&wire.Message_TalkStart{TalkStart: start}))
+	v.announce(uint16(m.GetFirstSeq()), m.GetFirstTimestamp())
 	v.tick(now)
 }
 
-func (v *voice) startMessage() *wire.TalkStart {
+// announce tells the room of the talkspurt.
+func (v *voice) announce(first uint16, timestamp uint32) {
+	v.room.tell(wire.Encode(&wire.Message_TalkStart{TalkStart: v.startMessage(v.ssrc, first, timestamp)}))
+}
+
+func (v *voice) startMessage(ssrc uint32, first uint16, timestamp uint32) *wire.TalkStart {
 	return &wire.TalkStart{
-		Room: v.room.name, Ssrc: v.ssrc, PayloadType: uint32(v.payload), Nick: v.nick, Fingerprint: v.who[:],
+		Room: v.room.name, Ssrc: ssrc, PayloadType: uint32(v.payload), Nick: v.nick, Fingerprint: v.who[:],
+		FirstSeq: uint32(first), FirstTimestamp: timestamp,
 	}
 }
 
-// talkingFor adds to the answer the streams that a newcomer is going to hear, and gives the TalkEnd messages of
-// those that have ended already.
-func (r *room) talkingFor(answer *wire.Joined) (ends [][]byte) {
+// talkingFor adds to the answer the streams that a newcomer is going to hear, and gives the messages that are to follow it: of
+// the streams that found no room in it, and the ends of those that have ended already.
+func (r *room) talkingFor(in *member, answer *wire.Joined) (rest [][]byte) {
 	for _, v := range r.voices {
 		if !v.began || v.line.next >= v.line.top && v.over {
 			continue
 		}
-		start := v.startMessage()
-		start.FirstSeq, start.FirstTimestamp = uint32(uint16(v.line.next)), v.latest
+		ssrc, timestamp := in.ssrcOf(v), v.latest
 		if s := v.line.at(v.line.next); s != nil {
-			var header rtp.Header
-			if _, err := header.Unmarshal(s.packet); err == nil {
-				start.FirstTimestamp = header.Timestamp
-			}
+			timestamp = timestampOf(s.packet)
 		}
-		answer.Talking = append(answer.Talking, start)
+		start := v.startMessage(ssrc, uint16(v.line.next), timestamp)
+		if len(answer.Talking) < maxTalking {
+			answer.Talking = append(answer.Talking, start)
+		} else {
+			rest = append(rest, wire.Encode(&wire.Message_TalkStart{TalkStart: start}))
+		}
 		if v.over {
-			ends = append(ends, wire.Encode(&wire.Message_TalkEnd{TalkEnd: v.endMessage()}))
+			rest = append(rest, v.endMessage(ssrc, v.line.last))
 		}
 	}
-	return ends
+	return rest
 }
 
 // talkEnd ends the talkspurt; what is in the line is still played.
@@ -156,9 +175,14 @@ func (s *session) talkEnd(now time.Time, m *wire.TalkEnd) {
 // abandon ends the talkspurt of a talker that has gone.
 func (v *voice) abandon(now time.Time) {
 	s := v.talker
+	delete(s.talks, v.source)
+	s.rx.Disallow(v.source)
+	v.detach(now)
+}
+
+// detach lets go of the talker, from whom nothing more comes.
+func (v *voice) detach(now time.Time) {
 	v.talker = nil
-	delete(s.talks, v.ssrc)
-	s.rx.Disallow(v.ssrc)
 	if !v.began {
 		v.remove()
 		return
@@ -170,17 +194,45 @@ func (v *voice) abandon(now time.Time) {
 	v.tick(now)
 }
 
+// split goes on with what the talker says as another voice, because its sequence number has jumped to first: no receiver could
+// follow it under the present SSRC. It is nil when the voice has not begun or is over, or when there is no room for one more.
+func (v *voice) split(now time.Time, first uint16, timestamp uint32) *voice {
+	s, r := v.talker, v.room
+	if !v.talking() || r.full(s.who) {
+		return nil
+	}
+	next := s.newVoice(r, v.payload, v.line.clock)
+	source := v.source
+	v.detach(now)
+	next.before.got, next.before.lost = v.before.got+v.line.got, v.before.lost+v.line.lost()
+	s.begin(next, source)
+	next.began, next.latest = true, timestamp
+	next.line.start(now, first)
+	next.announce(first, timestamp)
+	return next
+}
+
 // finish tells the room that the talkspurt is over.
 func (v *voice) finish() {
 	v.over = true
-	v.room.tell(nil, wire.Encode(&wire.Message_TalkEnd{TalkEnd: v.endMessage()}))
+	shared := v.endMessage(v.ssrc, v.line.last)
+	for _, m := range v.room.members {
+		if ssrc := m.ssrcOf(v); m.observe {
+			continue
+		} else if ssrc == v.ssrc {
+			m.session.say(shared)
+		} else {
+			m.session.say(v.endMessage(ssrc, v.line.last))
+		}
+	}
 	v.room.hub.log.Info("stopped talking", "room", v.room.name, "nick", v.nick, "duration", v.duration().Round(10*time.Millisecond))
 }
 
-func (v *voice) endMessage() *wire.TalkEnd {
-	return &wire.TalkEnd{
-		Room: v.room.name, Ssrc: v.ssrc, LastSeq: uint32(uint16(v.line.last)), DurationMs: uint32(v.duration().Milliseconds()),
-	}
+// endMessage encodes the TalkEnd for one who hears the voice under an SSRC.
+func (v *voice) endMessage(ssrc uint32, last uint64) []byte {
+	return wire.Encode(&wire.Message_TalkEnd{TalkEnd: &wire.TalkEnd{
+		Room: v.room.name, Ssrc: ssrc, LastSeq: uint32(uint16(last)), DurationMs: uint32(v.duration().Milliseconds()),
+	}})
 }
 
 // duration is the time from the first packet's beginning to the latest one's end.
@@ -206,18 +258,25 @@ func (s *session) audio(now time.Time, header *rtp.Header, plain []byte) {
 		return
 	}
 	s.flowing(now)
+	if v.line.jumps(header.SequenceNumber) {
+		next := v.split(now, header.SequenceNumber, header.Timestamp)
+		if next == nil {
+			s.hub.drops.count(dropJump)
+			return
+		}
+		v = next
+	}
 	before := v.line.bytes
 	switch v.line.arrive(now, header.SequenceNumber, header.Timestamp, plain) {
 	case accepted:
 		v.room.bytes += v.line.bytes - before
 		v.note(header.Timestamp)
+		v.stats.received(now, header.Timestamp, v.line.clock)
 		v.tick(now)
 	case duplicate:
 		s.hub.drops.count(dropDuplicate)
 	case late:
 		s.hub.drops.count(dropLate)
-	case jumped:
-		s.hub.drops.count(dropJump)
 	}
 }
 
@@ -255,31 +314,6 @@ func (v *voice) tick(now time.Time) {
 	v.room.hub.timers.set(&v.timer, v.line.deadline())
 }
 
-// fanOut sends one packet to all who hear.
-func (v *voice) fanOut(now time.Time, s *slot) {
-	for _, m := range v.room.members {
-		if !m.hear {
-			continue
-		}
-		m.session.sendRTP(s.packet, s.seq)
-		m.session.flowing(now)
-		m.resender(v.ssrc).Sent()
-	}
-}
-
-// resender limits what the member gets again of one voice.
-func (m *member) resender(ssrc uint32) *repair.Resender {
-	r := m.resends[ssrc]
-	if r == nil {
-		if m.resends == nil {
-			m.resends = make(map[uint32]*repair.Resender)
-		}
-		r = new(repair.Resender)
-		m.resends[ssrc] = r
-	}
-	return r
-}
-
 // ask sends a NACK for what is missing from the talker.
 func (v *voice) ask(now time.Time) {
 	if v.talker == nil {
@@ -291,7 +325,7 @@ func (v *voice) ask(now time.Time) {
 	if len(h.lost) == 0 {
 		return
 	}
-	plain, err := wire.AppendNack(h.built[:0], wire.SSRCDaemon, v.ssrc, h.lost)
+	plain, err := wire.AppendNack(h.built[:0], wire.SSRCDaemon, v.source, h.lost)
 	if err == nil {
 		v.talker.sendRTCP(plain)
 	}
@@ -304,7 +338,7 @@ func (v *voice) report() {
 	}
 	v.reported = true
 	v.talker.say(wire.Encode(&wire.Message_TalkReport{TalkReport: &wire.TalkReport{
-		Room: v.room.name, Ssrc: v.ssrc, Received: uint32(v.line.got), Lost: uint32(v.line.lost()),
+		Room: v.room.name, Ssrc: v.source, Received: uint32(v.before.got + v.line.got), Lost: uint32(v.before.lost + v.line.lost()),
 	}}))
 }
 
@@ -315,13 +349,16 @@ func (v *voice) remove() {
 	r.bytes -= v.line.bytes
 	v.line.free()
 	delete(h.voices, v.ssrc)
+	for _, ssrc := range v.others {
+		delete(h.voices, ssrc)
+	}
 	r.voices = slices.DeleteFunc(r.voices, func(o *voice) bool { return o == v })
 	for _, m := range r.members {
-		delete(m.resends, v.ssrc)
+		delete(m.feeds, v)
 	}
 	if v.talker != nil {
-		delete(v.talker.talks, v.ssrc)
-		v.talker.rx.Disallow(v.ssrc)
+		delete(v.talker.talks, v.source)
+		v.talker.rx.Disallow(v.source)
 	}
 	r.tidy()
 }

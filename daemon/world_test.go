@@ -89,6 +89,7 @@ type client struct {
 	got   []*wire.Message
 	heard []heard
 	nacks []uint16
+	stats []rtcp.ReceptionReport
 	bye   string
 	byes  int
 
@@ -238,6 +239,8 @@ func (c *client) open(now time.Time, b []byte) {
 				for _, pair := range p.Nacks {
 					c.nacks = append(c.nacks, pair.PacketList()...)
 				}
+			case *rtcp.ReceiverReport:
+				c.stats = append(c.stats, p.Reports...)
 			case *rtcp.Goodbye:
 				c.bye = p.Reason
 				c.byes++

@@ -111,7 +111,8 @@ func (c *Client) RTT() time.Duration {
 
 // Events brings what happens. It is closed by Close, and after the loss of the session and the events before it: without Config.Reconnect
 // after any loss, with it after one that is for good (a *RefusedError, secure.ErrHostKeyChanged). Who
-// joins a room must read it: when 1024 events wait, nothing more is taken from the daemon (and nothing is lost).
+// joins a room must read it: what is not read holds back the messages of rooms, and nothing else. No message is lost; but when 1024 events
+// wait, presence is told as differences when fewer do, and talks are left out.
 func (c *Client) Events() <-chan Event { return c.events }
 
 // Err tells why Events was closed: nil after Close, else an error that is ErrLost, a *RefusedError or secure.ErrHostKeyChanged.

@@ -16,13 +16,15 @@
 //	paths        the link in use, and the path check: questions on it and on a new one beside it
 //	talkOut      a talk on its way out; its talkspurt is what goes under one SSRC: sequence numbers, the packets kept for resending
 //	streamIn     a talker's stream on its way in: what is missing and until when it is of use
+//	credit       how many bytes of Publish the daemon takes; allowance: how many of Entry it may send
+//	roster       who is in a room, and what of that the user knows
 //	Hearing      the playout of a room, between the loop and whoever reads it
 //	link         a connected socket with its reader; firstAnswer and handshake make it ready
 //	network      what is used of the system: sockets, lookups, news of changes. The tests have one in memory
 //
 // # Data
 //
-//	Publish ─► outbox (window: 512 messages, 256 KiB) ─► stream.Stream ─► secure.Tx ─► socket
+//	Publish ─► outbox (window: 512 messages, 256 KiB) ─► credit ─► stream.Stream ─► secure.Tx ─► socket
 //	Talk.Play ─► Encoder ─► Talk.Write ─► loop: RTP header, history ─► secure.Tx ─► socket
 //	                                       ▲ NACK: the same packet again (repair.Resender)
 //	socket ─► reader ─► loop ─► secure.Rx ─┬─► stream.Stream ─► engine ─► Events, replies, receipts
@@ -55,8 +57,22 @@
 // a Publication's in the same way. The loop itself waits for nothing but its select, for a dialling that it has cancelled, and at Close 100 ms
 // for the repeated BYE. A lookup is given 2 s once there is an address to fall back on, the daemon 20 s from its first answer to its Welcome.
 //
-// Events are handed over one by one. When 1024 wait, the loop takes no more messages from the stream. Then the stream fills,
-// what comes is not acknowledged, and the daemon is held back; receipts and replies wait as well. Audio goes on.
+// # Credit and events
+//
+// Publish and Entry messages need credit, counted in bytes of whole messages of the stream: 256 KiB at the start of each session. A Publish for
+// which there is none waits in order, also after a reconnect, when those without receipt go again. The daemon gets credit for
+// entries when the user has taken the events, or they were dropped as doubles, in steps of 64 KiB. So who does not read Events
+// holds back the messages of rooms, and nothing else: receipts, answers and audio go on.
+//
+// Nothing piles up meanwhile. When 1024 events wait, who comes and goes is only noted, and told as the difference (*Presence) when fewer
+// wait; talks that begin then are not told at all. When 8192 wait, which no daemon brings about that keeps to its credit, the
+// stream is read no more, and fills.
+//
+// # Presence
+//
+// The members of a room are remembered up to 200. A change is told when it is one: the Joined of a resumption is compared with what the user
+// knows, and a change that was gathered before it is not told again. Of a larger room only the number is known (*Crowd); what is told of it
+// when it has shrunk is not compared with anything until the next Joined.
 //
 // # Setting up
 //
@@ -121,8 +137,22 @@
 // # Audio
 //
 // The daemon announces a talk when it begins, and its packets come the room's delay less the lead later. So a stream's first packet
-// counts as lost only when another has come, or 100 ms after it was expected; the last one 100 ms after the packet before it. What is missing is
+// counts as lost only when another has come, or 100 ms after it was expected; the last one, when all that are outstanding could have come and
+// 100 ms have passed. What is missing is
 // asked for until the packet behind it is played. Packets that overtake their announcement are kept, 64 of them.
+//
+// A stream that pauses without its end may be a talker who is slow, or a path that is dead. Eight times, each 250 ms, the hearer asks for what
+// should have come and is still of use: what was sent of it comes, and shows all that is missing. At 250 ms, 500 ms, 1 s and 2 s it sends a
+// report and doubts its path (doubtPath). After the end of a talk its last packet goes again each 200 ms, at most 8 times as every
+// packet, until the report has come: it shows the daemon what is missing also when the message of the end is held up.
+//
+// Simulated (lossy_test.go) with 30 ± 10 ms each way and a delay of 2 s, of a minute's frames on one hop: none lost at 20 % loss each way,
+// 0.02 % at 40 %; a second without network leaves no hole, wherever in a talk it comes.
+//
+// A voice may go on under another SSRC in mid-talk; that is the end of one talk and the start of the next, without a seam in the sound.
+//
+// Reports (RFC 3550, 6.4) go every 5 s while audio flows, else every 15 s: a receiver report with a block for each stream, of at least 56 bytes, and
+// behind it in the packet a sender report for each talk, without blocks.
 //
 // Nothing is allocated per packet of audio, sending or receiving (there are tests for it).
 package peer

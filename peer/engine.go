@@ -217,7 +217,7 @@ func (e *engine) deadline() time.Time {
 		}
 	}
 	for _, t := range e.talks {
-		sooner(t.deadline)
+		sooner(t.dueAt())
 	}
 	if e.losing != nil {
 		sooner(e.losingAt)

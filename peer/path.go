@@ -218,7 +218,7 @@ func (e *engine) receivePath(now time.Time, from *link, datagram []byte) {
 	if q != nil && e.pathReply(now, q, datagram) || from != s.link {
 		return
 	}
-	if r, ok := secure.ParsePathRequest(datagram); ok {
+	if r, ok := secure.ParsePathQuestion(datagram); ok {
 		s.answerPath(r, datagram)
 		return
 	}

@@ -362,7 +362,7 @@ var daemonAddr = netip.MustParseAddrPort("192.0.2.1:9635")
 
 func TestForgedAnswersToAPathRequestAreIgnored(t *testing.T) {
 	r, sent := pathRig(t)
-	r.e.doubtPath(r.now)
+	r.e.askHere(r.now, []byte("a nonce"))
 	request, ok := secure.ParsePathRequest((*sent)[0])
 	if !ok || string(request.Session[:]) != "0123456789abcdef" || request.Count != 1 {
 		t.Fatalf("%+v", request)
@@ -385,7 +385,7 @@ func TestForgedAnswersToAPathRequestAreIgnored(t *testing.T) {
 	if r.e.s.check.open() {
 		t.Error("the answer is not taken")
 	}
-	r.e.doubtPath(r.now)
+	r.e.askHere(r.now, []byte("a nonce"))
 	request, _ = secure.ParsePathRequest((*sent)[len(*sent)-1])
 	if request.Count != 2 {
 		t.Errorf("count %d, want 2", request.Count)
@@ -422,7 +422,7 @@ func TestTheDaemonsQuestionIsAnsweredOnTheLinkInUse(t *testing.T) {
 	ask := func(count uint64, txid byte, key *secure.PathKey, id string) int {
 		before := len(*sent)
 		q := secure.PathRequest{TxID: [12]byte{txid}, Session: secure.SessionID([]byte(id)), Count: count}
-		r.e.receive(r.now, secure.AppendPathRequest(nil, q, key), r.now)
+		r.e.receive(r.now, secure.AppendPathQuestion(nil, q, key), r.now)
 		return len(*sent) - before
 	}
 	const id = "0123456789abcdef"
@@ -447,11 +447,17 @@ func TestTheDaemonsQuestionIsAnsweredOnTheLinkInUse(t *testing.T) {
 			t.Errorf("%s: %d answers, want %d", tt.name, got, tt.want)
 		}
 	}
+	own := secure.PathRequest{TxID: [12]byte{8}, Session: secure.SessionID([]byte(id)), Count: 99, Nonce: []byte("a nonce")}
+	before := len(*sent)
+	r.e.receive(r.now, secure.AppendPathRequest(nil, own, &key), r.now)
+	if len(*sent) != before || ask(7, 8, &key, id) != 1 {
+		t.Error("a request of its own that was sent back is answered, or shuts out the daemon's question")
+	}
 	if _, err := secure.ParsePathReply((*sent)[0], [12]byte{1}, &key); err != nil {
 		t.Error(err)
 	}
 	r.e.s.check.beside = &question{link: &link{}} // it is moving away
-	if got := ask(7, 7, &key, id); got != 0 {
+	if got := ask(8, 7, &key, id); got != 0 {
 		t.Error("answered on the link that it leaves")
 	}
 }

@@ -3,6 +3,7 @@ package peer
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -40,7 +41,7 @@ func (r *rig) told() (all []string) {
 			}
 			all = append(all, sign+ev.Member.Nick)
 		case *Crowd:
-			all = append(all, fmt.Sprint(ev.Count))
+			all = append(all, strconv.Itoa(ev.Count))
 		case *Lost, *Back:
 		default:
 			r.t.Fatalf("a %T", ev)

@@ -215,7 +215,7 @@ func (d *simDaemon) stun(now time.Time, b []byte, from, remote netip.AddrPort) {
 		s.count = r.Count
 		s.candidate = &r
 		s.own++
-		q := secure.AppendPathRequest(nil, secure.PathRequest{TxID: [12]byte{1, byte(s.own)}, Session: s.id, Count: s.own}, &s.key)
+		q := secure.AppendPathQuestion(nil, secure.PathRequest{TxID: [12]byte{1, byte(s.own)}, Session: s.id, Count: s.own}, &s.key)
 		d.n.toPeer(q, s.addr, s.remote)
 		time.AfterFunc(100*time.Millisecond, func() { d.move(s, r, from) })
 	}

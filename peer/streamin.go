@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"math/bits"
 	"slices"
 	"time"
 
@@ -10,9 +11,6 @@ import (
 	"yodel/wire"
 	"yodel/wire/repair"
 )
-
-// pauseReports are the lengths of a pause at which the daemon is told that this end still listens.
-var pauseReports = [...]time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second}
 
 const (
 	// maxStreams bounds the streams of one session that are heard or waited for: in a room with a long delay that is all that was
@@ -24,6 +22,9 @@ const (
 	endGrace = 100 * time.Millisecond
 	// lingerFor is how long a stream that is over still takes packets.
 	lingerFor = 2 * time.Second
+	// In a pause what should have come is asked for in steps, pauseSteps times; at the steps 1, 2, 4 and 8 there is a report, too.
+	pauseStep  = 250 * time.Millisecond
+	pauseSteps = 8
 )
 
 // streamIn is the receiving end of one talker's stream: it feeds the hearing, and finds out what to ask for again.
@@ -49,7 +50,7 @@ type streamIn struct {
 	begun    bool // the first packet has come or counts as lost
 	got      int
 	latest   time.Time // arrival of the latest packet, or the announcement
-	reports  int       // of the present pause
+	steps    int       // of the present pause
 	waits    []wait
 	ended    bool
 	last     uint64 // once ended
@@ -87,7 +88,7 @@ func (in *streamIn) packet(now, arrived time.Time, header *rtp.Header, payload [
 	}
 	in.begin(now)
 	in.got++
-	in.latest, in.reports = now, 0
+	in.latest, in.steps = now, 0
 	in.requests.Received(now, seq)
 	in.report.received(seq, header.Timestamp, arrived)
 	in.place(header.Timestamp, arrived, payload)
@@ -190,24 +191,36 @@ func (in *streamIn) endsAt() time.Time {
 	return at
 }
 
-// pauses tells whether the stream has just become silent for so long that it should be reported: packets are due, and none came.
-func (in *streamIn) pauses(now time.Time) bool {
-	at := in.pauseAt()
-	if at.IsZero() || now.Before(at) {
-		return false
-	}
-	for in.reports < len(pauseReports) && !now.Before(in.latest.Add(pauseReports[in.reports])) {
-		in.reports++
-	}
-	return true
-}
-
-// pauseAt is when a pause is reported next; zero: nothing is due.
+// pauseAt is when the next step of a pause is: packets are due, and none came. zero: nothing is due.
 func (in *streamIn) pauseAt() time.Time {
-	if in.got == 0 || in.reports == len(pauseReports) || in.ended && in.highest >= in.last {
+	if in.got == 0 || in.steps == pauseSteps || in.ended && in.highest >= in.last {
 		return time.Time{}
 	}
-	return in.latest.Add(pauseReports[in.reports])
+	return in.latest.Add(time.Duration(in.steps+1) * pauseStep)
+}
+
+// pause takes the steps of a pause that have come. It appends the sequence numbers of what should have come since the highest packet and
+// would still be of use: the daemon resends what of that it has sent. report tells that it should hear of this end.
+func (in *streamIn) pause(now time.Time, dst []uint16) (overdue []uint16, report bool) {
+	at := in.pauseAt()
+	if at.IsZero() || now.Before(at) {
+		return dst, false
+	}
+	before := in.steps
+	in.steps = min(int(now.Sub(in.latest)/pauseStep), pauseSteps)
+	report = bits.Len(uint(in.steps)) > bits.Len(uint(before))
+	if in.frame == 0 {
+		return dst, report
+	}
+	through := in.highest + uint64(now.Sub(in.top)/in.frame)
+	if in.ended {
+		through = min(through, in.last)
+	}
+	past := in.highest + uint64(max(now.Sub(in.top)-in.depth, 0)/in.frame)
+	for seq := past + 1; seq <= through; seq++ {
+		dst = append(dst, uint16(seq))
+	}
+	return dst, report
 }
 
 // overAt is when the stream can be forgotten; zero: it is not over.

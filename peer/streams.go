@@ -111,6 +111,9 @@ func (e *engine) advanceStreams(now time.Time) {
 	paused := false
 	for ssrc, in := range e.s.streams {
 		e.nackSpace = in.missing(now, rtt, e.nackSpace[:0])
+		var report bool
+		e.nackSpace, report = in.pause(now, e.nackSpace)
+		paused = paused || report
 		if len(e.nackSpace) > 0 {
 			if nack, err := wire.AppendNack(e.s.packet[:0], wire.SSRCPeer, ssrc, e.nackSpace); err == nil {
 				e.s.sendRTCP(nack)
@@ -118,9 +121,7 @@ func (e *engine) advanceStreams(now time.Time) {
 		}
 		if over := in.overAt(); !over.IsZero() && !now.Before(over) {
 			e.dropStream(in)
-			continue
 		}
-		paused = in.pauses(now) || paused
 	}
 	if paused {
 		e.report(now)

@@ -20,6 +20,9 @@ const (
 	reportSpare = 3 * time.Second
 	// forgetEvery is how many packets pass between two looks for resends that are over.
 	forgetEvery = 64
+	// tailEvery is how often the last packet goes again while the report about an ended talk is awaited: the daemon sees by it what it
+	// misses, also when the message of the end is held up.
+	tailEvery = 200 * time.Millisecond
 )
 
 // talkOut is the loop's side of a Talk.
@@ -38,6 +41,7 @@ type talkOut struct {
 	length   time.Duration
 	ended    bool
 	deadline time.Time // of the report
+	tailAt   time.Time // when the last packet goes again
 	done     func(Report, error)
 }
 
@@ -250,7 +254,7 @@ func (t *talkOut) end(now time.Time, e *engine, length time.Duration) {
 		t.finish(e, t.cutOff())
 		return
 	}
-	t.deadline = now.Add(reportSpare)
+	t.deadline, t.tailAt = now.Add(reportSpare), now.Add(tailEvery)
 	if r := e.rooms[t.room]; r != nil {
 		t.deadline = t.deadline.Add(r.delay)
 	}
@@ -271,11 +275,26 @@ func (t *talkOut) cutOff() error {
 	return fmt.Errorf("%w: the end of the talk was not sent, nor %d of its %d frames", ErrLost, t.lost, t.frames)
 }
 
-// advance gives up waiting for the report when it is time.
+// advance sends the last packet again, and gives up waiting for the report when it is time.
 func (t *talkOut) advance(now time.Time, e *engine) {
-	if !t.deadline.IsZero() && !now.Before(t.deadline) {
+	switch {
+	case t.deadline.IsZero():
+	case !now.Before(t.deadline):
 		t.finish(e, ErrNoReport)
+	case !now.Before(t.tailAt):
+		t.tailAt = now.Add(tailEvery)
+		if t.granted {
+			t.resend(uint16(t.next - 1))
+		}
 	}
+}
+
+// dueAt is when advance has something to do; zero: never.
+func (t *talkOut) dueAt() time.Time {
+	if !t.deadline.IsZero() && t.tailAt.Before(t.deadline) {
+		return t.tailAt
+	}
+	return t.deadline
 }
 
 // finish lets go of the talk and tells who waits.

@@ -110,6 +110,74 @@ func TestRequestsAreBounded(t *testing.T) {
 	}
 }
 
+// Requests come when an answer could have come, twice as often when two were in vain, and rarely when nothing helps.
+func TestRequestsForOnePacket(t *testing.T) {
+	var q Requester
+	q.Received(at(0), 1)
+	q.Received(at(0), 3)
+	var asked []int
+	for ms := 0; ms < 60_000; ms += 5 {
+		q.Received(at(ms), 3) // again and again: the path is alive
+		if got := q.Missing(at(ms), 160*time.Millisecond, nil); len(got) > 0 {
+			asked = append(asked, ms)
+		}
+	}
+	if d := cmp.Diff([]int{20, 220, 420, 520, 620}, asked[:5]); d != "" {
+		t.Errorf("(-want +got)\n%s", d)
+	}
+	if early := asked[fastAsks-1] - asked[0]; early < 1500 {
+		t.Errorf("the frequent requests are over after %d ms", early)
+	}
+	if rare := asked[len(asked)-1] - asked[len(asked)-2]; rare != int(slowest/time.Millisecond) {
+		t.Errorf("the last requests are %d ms apart", rare)
+	}
+}
+
+// When nothing comes, requests become rare, so that eight answers last longer than a second; with the first sign of life they come fast.
+func TestRequestsWhileNothingComes(t *testing.T) {
+	var q Requester
+	q.Received(at(0), 1)
+	q.Received(at(0), 3)
+	var asked []int
+	for ms := 0; len(asked) < 10; ms += 5 {
+		if ms == 1500 {
+			q.Received(at(ms), 4)
+		}
+		if got := q.Missing(at(ms), 60*time.Millisecond, nil); len(got) > 0 {
+			asked = append(asked, ms)
+		}
+	}
+	if d := cmp.Diff([]int{20, 95, 170, 320, 620, 940, 1260, 1580, 1620, 1695}, asked); d != "" {
+		t.Errorf("(-want +got)\n%s", d)
+	}
+}
+
+// However many packets are lost, there are at most 50 requests a second, and each packet is in one within 20 ms of its turn.
+func TestRequestsAreGathered(t *testing.T) {
+	var q Requester
+	requests, asked := 0, 0
+	for ms := range 10_000 {
+		if ms%100 == 0 {
+			q.Received(at(ms), uint64(ms/10))
+		}
+		if d := q.Deadline(); !d.IsZero() && !d.After(at(ms)) {
+			got := q.Missing(at(ms), 30*time.Millisecond, nil)
+			if len(got) == 0 {
+				t.Fatalf("nothing to ask for at the deadline, %d ms", ms)
+			}
+			requests++
+			asked += len(got)
+		}
+		q.GiveUp(uint64(max(ms/10-100, 0)))
+	}
+	if requests > 500 {
+		t.Errorf("%d requests in 10 s", requests)
+	}
+	if asked < 900*15 {
+		t.Errorf("%d packets asked for, of 900 that are missing for a second each", asked)
+	}
+}
+
 // Whatever order packets come in, what is received, outstanding and lost adds up to what was sent.
 func TestAccountsAddUp(t *testing.T) {
 	seed := rand.Uint64()
@@ -168,5 +236,30 @@ func TestResenderLimits(t *testing.T) {
 	r.Forget(1000)
 	if len(r.tries) != 0 {
 		t.Errorf("%d packets remembered after Forget", len(r.tries))
+	}
+}
+
+// In a talk of hours as much is remembered as in a short one, and looked through as rarely.
+func TestResenderOfALongTalk(t *testing.T) {
+	const window = 200 // packets that can be resent
+	var r Resender
+	most, sweeps, before := 0, 0, 0
+	for seq := uint64(window); seq < 500_000; seq++ {
+		r.Sent()
+		if seq%2 == 0 && !r.Allow(seq-window/2) {
+			t.Fatalf("packet %d is not resent", seq)
+		}
+		before = len(r.tries)
+		r.Forget(seq - window)
+		if len(r.tries) < before {
+			sweeps++
+		}
+		most = max(most, before)
+	}
+	if most > 2*window {
+		t.Errorf("%d packets are remembered", most)
+	}
+	if sweeps > 500_000/minSweep {
+		t.Errorf("%d times all were looked through", sweeps)
 	}
 }

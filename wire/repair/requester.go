@@ -10,12 +10,19 @@ const (
 	reorderWait = 20 * time.Millisecond
 	// minAskAgain keeps requests apart where the round trip is very short.
 	minAskAgain = 40 * time.Millisecond
-	// fastAsks is how many requests for one packet go out as fast as answers can come; the time between later ones
-	// doubles up to slowest, so that a path that is dead for a second is not flooded.
-	fastAsks = 4
+	// apart is the least time between two requests, which are for all packets whose turn has come: however many
+	// are lost, requests are no more than the packets of a stream.
+	apart = 20 * time.Millisecond
+	// calmAsks is how many requests for one packet wait for their answer. When they failed, the path is bad and time runs short:
+	// the next ones are twice as frequent.
+	calmAsks = 2
+	// fastAsks is after how many requests for one packet the time between them doubles, up to slowest: the sender has not got it
+	// either. Before that even the longest lead of a room, 1.5 s, is over. While nothing at all comes the path may be dead, and
+	// the time doubles from the second request on: so the few resends of a packet are not used up in a black-out of a second.
+	fastAsks = 32
 	slowest  = 320 * time.Millisecond
 	// maxAsks bounds the requests for one packet. Requests are lost too, so it is more than the resends that are allowed.
-	maxAsks = 24
+	maxAsks = 64
 	// maxMissing bounds the holes that are kept; a longer gap keeps only its newest end.
 	maxMissing = 512
 	// maxLower is how far the beginning of a stream may move back.
@@ -31,12 +38,17 @@ type Requester struct {
 	highest uint64 // all up to here have come or are in missing, or were given up
 	missing []hole // in order of seq
 	lost    uint64
+	heard   uint64    // packets that came, whatever they were
+	quiet   time.Time // until when nothing is asked for, after a request
 }
 
 type hole struct {
 	seq  uint64
 	next time.Time // when to ask
 	asks int
+
+	heard uint64 // packets that had come at the last request
+	idle  int    // latest requests after which nothing came
 }
 
 // Start tells that the stream begins with the packet seq, so that its loss shows.
@@ -53,6 +65,7 @@ func (q *Requester) Start(now time.Time, seq uint64) {
 // Received tells that a packet has come. It is true when the packet fills a hole or is new, false when it was
 // there before or had been given up.
 func (q *Requester) Received(now time.Time, seq uint64) bool {
+	q.heard++
 	switch {
 	case !q.started:
 		q.started, q.first, q.highest = true, seq, seq
@@ -111,9 +124,12 @@ func (q *Requester) extend(now time.Time, seq uint64) {
 }
 
 // Missing appends the sequence numbers to ask for now. rtt is the round trip to the sender: a packet is
-// asked for again only when an answer to the last request could have come.
+// asked for again when an answer to the last request could have come, and after two requests in vain in half of that time.
 func (q *Requester) Missing(now time.Time, rtt time.Duration, dst []uint16) []uint16 {
-	again := max(rtt+rtt/4, minAskAgain)
+	if now.Before(q.quiet) {
+		return dst
+	}
+	asked := len(dst)
 	keep := q.missing[:0]
 	for _, h := range q.missing {
 		if !h.next.After(now) {
@@ -122,21 +138,36 @@ func (q *Requester) Missing(now time.Time, rtt time.Duration, dst []uint16) []ui
 				continue
 			}
 			dst = append(dst, uint16(h.seq))
-			h.asks++
-			h.next = now.Add(spacing(again, h.asks))
+			h.asked(now, rtt, q.heard)
 		}
 		keep = append(keep, h)
 	}
 	q.missing = keep
+	if len(dst) > asked {
+		q.quiet = now.Add(apart)
+	}
 	return dst
 }
 
-// spacing is the time from one request to the next.
-func spacing(again time.Duration, asks int) time.Duration {
-	if asks <= fastAsks {
-		return again
+// asked notes a request. heard is how many packets have come by now.
+func (h *hole) asked(now time.Time, rtt time.Duration, heard uint64) {
+	if h.idle++; h.asks == 0 || heard != h.heard {
+		h.idle = 0
 	}
-	return max(again, min(again<<(asks-fastAsks), slowest))
+	h.asks++
+	h.heard = heard
+	h.next = now.Add(h.spacing(rtt))
+}
+
+// spacing is the time from the last request to the next.
+func (h *hole) spacing(rtt time.Duration) time.Duration {
+	again := rtt + rtt/4
+	if h.asks > calmAsks && h.idle == 0 {
+		again /= 2
+	}
+	again = max(again, minAskAgain)
+	doublings := max(h.asks-fastAsks, 0) + max(h.idle-1, 0)
+	return max(again, min(again<<min(doublings, 8), slowest))
 }
 
 // Deadline is when Missing has something to say next; the zero time means never.
@@ -146,6 +177,9 @@ func (q *Requester) Deadline() time.Time {
 		if first.IsZero() || h.next.Before(first) {
 			first = h.next
 		}
+	}
+	if !first.IsZero() && first.Before(q.quiet) {
+		return q.quiet
 	}
 	return first
 }

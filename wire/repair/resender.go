@@ -12,6 +12,7 @@ const (
 type Resender struct {
 	credit int
 	tries  map[uint64]uint8
+	sweep  int // how many tries there may be before those that are over are looked for
 }
 
 // Sent tells that a packet of the stream has been sent for the first time.
@@ -34,11 +35,19 @@ func (r *Resender) Allow(seq uint64) bool {
 	return true
 }
 
-// Forget drops what is known of packets before seq; they are not resent any more.
+// minSweep is from how many packets on those that are over are looked for.
+const minSweep = 64
+
+// Forget says that packets before seq are not resent any more. They are dropped when they could be half of what is
+// remembered, so that calling it often costs nothing.
 func (r *Resender) Forget(before uint64) {
+	if len(r.tries) < max(r.sweep, minSweep) {
+		return
+	}
 	for seq := range r.tries {
 		if seq < before {
 			delete(r.tries, seq)
 		}
 	}
+	r.sweep = 2 * len(r.tries)
 }

@@ -1,13 +1,14 @@
 package secure
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pion/stun/v3"
@@ -28,21 +29,36 @@ const (
 	integrityLen = sha256.Size
 )
 
-// PathRequest is a Binding Request with USERNAME and MESSAGE-INTEGRITY-SHA256. From a peer it says: this session is
-// to be found at the address that I come from. From the daemon to a peer it asks: are you still there?
+// PathRequest is a Binding Request with USERNAME and MESSAGE-INTEGRITY-SHA256. From a peer, with NONCE, it says: this session is
+// to be found at the address that I come from. From the daemon to a peer, without NONCE, it asks: are you still there? The key is the same
+// both ways, and so neither may pass for the other when it is sent back to its sender.
 type PathRequest struct {
 	TxID    [12]byte // random; the same in repetitions
 	Session SessionID
 	// Count goes up with each request of a side that is no repetition, from 1: an older one is a late copy.
 	Count uint64
-	Nonce []byte // of the daemon, for the address; empty in the daemon's own requests
+	Nonce []byte // of the daemon, for the address; none in the daemon's own requests, which is what tells them apart
 }
 
-// AppendPathRequest appends the request, 160 bytes.
+// AppendPathRequest appends a peer's request, 160 bytes. Without a nonce it says nothing of the session yet, but is a
+// BindingRequest, whose answer brings one: what has the session's name and integrity and no nonce is the daemon's.
 func AppendPathRequest(dst []byte, r PathRequest, key *PathKey) []byte {
+	if len(r.Nonce) == 0 {
+		return BindingRequest(dst, r.TxID, nil)
+	}
+	return appendPath(dst, r, key)
+}
+
+// AppendPathQuestion appends the daemon's request, 160 bytes. It has no nonce.
+func AppendPathQuestion(dst []byte, r PathRequest, key *PathKey) []byte {
+	r.Nonce = nil
+	return appendPath(dst, r, key)
+}
+
+func appendPath(dst []byte, r PathRequest, key *PathKey) []byte {
 	m := newMessage(r.TxID, stun.BindingRequest)
-	m.Add(stun.AttrUsername, fmt.Appendf(nil, "%x:%d", r.Session, r.Count))
-	if len(r.Nonce) > 0 {
+	m.Add(stun.AttrUsername, username(r.Session, r.Count))
+	if r.Nonce != nil {
 		m.Add(stun.AttrNonce, r.Nonce)
 	}
 	if space := pathLen - len(m.Raw) - 2*attributeHeader - integrityLen; space > 0 {
@@ -68,38 +84,65 @@ func integrityOf(raw []byte, key *PathKey) []byte {
 
 // hasIntegrity reports whether a whole STUN message ends in a MESSAGE-INTEGRITY-SHA256 that the key made.
 func hasIntegrity(raw []byte, key *PathKey) bool {
-	at := len(raw) - attributeHeader - integrityLen
-	return at >= stunHeader &&
-		binary.BigEndian.Uint16(raw[at:]) == uint16(stun.AttrMessageIntegritySHA256) &&
-		binary.BigEndian.Uint16(raw[at+2:]) == integrityLen &&
-		hmac.Equal(raw[at+attributeHeader:], integrityOf(raw, key))
+	m := stun.Message{Raw: raw}
+	if m.Decode() != nil || !isWhole(&m) || len(m.Attributes) == 0 {
+		return false
+	}
+	last := m.Attributes[len(m.Attributes)-1]
+	return last.Type == stun.AttrMessageIntegritySHA256 && len(last.Value) == integrityLen &&
+		hmac.Equal(last.Value, integrityOf(raw, key))
 }
 
-// ParsePathRequest reads a Binding Request with USERNAME; ok is false for everything else. Whether it is authentic is
-// for PathAuthentic to say: the key depends on the session that it names.
+// ParsePathRequest reads the path request of a peer: a Binding Request with USERNAME and NONCE; ok is false for everything
+// else. Whether it is authentic is for PathAuthentic to say: the key depends on the session that it names.
 func ParsePathRequest(datagram []byte) (r PathRequest, ok bool) {
+	r, ok = parsePath(datagram)
+	return r, ok && len(r.Nonce) > 0
+}
+
+// ParsePathQuestion reads the path request of the daemon, which has no NONCE. One with a NONCE is a peer's own, sent back to it: it
+// would be authentic, shut out the daemon's with its count, and the answer would pass for the daemon's.
+func ParsePathQuestion(datagram []byte) (r PathRequest, ok bool) {
+	r, ok = parsePath(datagram)
+	return r, ok && r.Nonce == nil
+}
+
+// parsePath reads a Binding Request with USERNAME. Nonce is nil if it has none.
+func parsePath(datagram []byte) (r PathRequest, ok bool) {
 	m := stun.Message{Raw: datagram}
 	if m.Decode() != nil || m.Type != stun.BindingRequest || !isWhole(&m) {
 		return r, false
 	}
 	name, err := m.Get(stun.AttrUsername)
-	if err != nil || len(name) < 2*len(r.Session)+2 || name[2*len(r.Session)] != ':' {
-		return r, false
-	}
-	id, err := hex.DecodeString(string(name[:2*len(r.Session)]))
 	if err != nil {
 		return r, false
 	}
-	if r.Count, err = strconv.ParseUint(string(name[2*len(r.Session)+1:]), 10, 64); err != nil {
-		return r, false
+	if r.Session, r.Count, ok = parseUsername(name); !ok {
+		return PathRequest{}, false
 	}
-	r.Session = SessionID(id)
 	r.TxID = m.TransactionID
-	r.Nonce, _ = m.Get(stun.AttrNonce)
+	if nonce, err := m.Get(stun.AttrNonce); err == nil {
+		r.Nonce = append([]byte{}, nonce...)
+	}
 	return r, true
 }
 
-// PathAuthentic reports whether a datagram that ParsePathRequest took was made with the key.
+// username is what names a session and a request about its path: 32 hex digits, a colon, and the count in decimal.
+func username(id SessionID, count uint64) []byte { return fmt.Appendf(nil, "%x:%d", id, count) }
+
+// parseUsername reads what username makes, and nothing else: one session and count have one name.
+func parseUsername(name []byte) (id SessionID, count uint64, ok bool) {
+	digits, number, found := strings.Cut(string(name), ":")
+	b, err := hex.DecodeString(digits)
+	if !found || err != nil || len(b) != len(id) {
+		return id, 0, false
+	}
+	id = SessionID(b)
+	count, err = strconv.ParseUint(number, 10, 64)
+	return id, count, err == nil && count > 0 && bytes.Equal(username(id, count), name)
+}
+
+// PathAuthentic reports whether a datagram that ParsePathRequest or ParsePathQuestion took was made with the key.
 func PathAuthentic(datagram []byte, key *PathKey) bool { return hasIntegrity(datagram, key) }
 
 // AppendPathAnswer appends the success to the request with this transaction id: XOR-MAPPED-ADDRESS and

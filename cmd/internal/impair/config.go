@@ -3,6 +3,8 @@ package impair
 import (
 	"fmt"
 	"time"
+
+	"yodel/cmd/internal/fates"
 )
 
 // A Config says where datagrams come from, where they go, and what happens to
@@ -32,24 +34,17 @@ type Config struct {
 
 // validate returns an error that names the first field that makes no sense.
 func (c *Config) validate() error {
-	shares := []struct {
-		name  string
-		value float64
-	}{{"loss", c.Loss}, {"dup", c.Dup}, {"reorder", c.Reorder}}
-	for _, s := range shares {
-		if !(s.value >= 0 && s.value <= 1) {
-			return fmt.Errorf("%w: %s is a share from 0 to 1, not %v", ErrConfig, s.name, s.value)
-		}
-	}
-	switch {
-	case c.Target == "":
+	if c.Target == "" {
 		return fmt.Errorf("%w: no target", ErrConfig)
-	case c.Delay < 0 || c.Jitter < 0:
-		return fmt.Errorf("%w: negative delay %v or jitter %v", ErrConfig, c.Delay, c.Jitter)
-	case c.Jitter > c.Delay:
-		return fmt.Errorf("%w: jitter %v exceeds the delay %v", ErrConfig, c.Jitter, c.Delay)
-	case c.Reorder > 0 && c.Delay == 0:
-		return fmt.Errorf("%w: reorder needs a delay to skip", ErrConfig)
+	}
+	p := c.profile()
+	if err := p.Validate(); err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	return nil
+}
+
+// profile is what happens to the datagrams of each direction.
+func (c *Config) profile() fates.Profile {
+	return fates.Profile{Loss: c.Loss, Dup: c.Dup, Reorder: c.Reorder, Delay: c.Delay, Jitter: c.Jitter}
 }

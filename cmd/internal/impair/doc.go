@@ -9,7 +9,8 @@
 // Loss 0.1 loses a tenth of the datagrams on the way out and a tenth of those
 // on the way back.
 //
-// The seed fixes the fates: the k-th datagram of the n-th client in one
+// Dice and queue are those of package fates; package netem does the same to
+// whole networks. The seed fixes the fates: the k-th datagram of the n-th client in one
 // direction always meets the same fate under the same Config, whatever else
 // passes. It does not fix the clock: delays are kept as well as the machine
 // keeps them.

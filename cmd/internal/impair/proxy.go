@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"yodel/cmd/internal/fates"
 )
 
 const (
@@ -22,7 +24,8 @@ type Proxy struct {
 	cfg       Config
 	target    *net.UDPAddr
 	listener  *net.UDPConn
-	queue     *queue
+	profile   fates.Profile
+	queue     *fates.Queue
 	blackhole atomic.Bool
 	refused   atomic.Int64
 	up, down  counters
@@ -39,7 +42,7 @@ type Proxy struct {
 type client struct {
 	addr     netip.AddrPort
 	upstream *net.UDPConn
-	up, down *dice
+	up, down *fates.Dice
 }
 
 // New starts a proxy. It returns an error wrapping ErrConfig when cfg makes no
@@ -65,10 +68,10 @@ func New(cfg Config) (*Proxy, error) {
 	}
 	grow(listener)
 	p := &Proxy{
-		cfg: cfg, target: target, listener: listener, queue: newQueue(),
+		cfg: cfg, target: target, listener: listener, profile: cfg.profile(), queue: fates.NewQueue(),
 		done: make(chan struct{}), clients: make(map[netip.AddrPort]*client),
 	}
-	p.running.Go(func() { p.queue.run(p.done) })
+	p.running.Go(func() { p.queue.Run(p.done) })
 	p.running.Go(p.readClients)
 	return p, nil
 }
@@ -151,7 +154,7 @@ func (p *Proxy) clientAt(addr netip.AddrPort) (*client, error) {
 	grow(upstream)
 	c := &client{
 		addr: addr, upstream: upstream,
-		up: newDice(&p.cfg, 2*number), down: newDice(&p.cfg, 2*number+1),
+		up: fates.NewDice(p.cfg.Seed, 2*number), down: fates.NewDice(p.cfg.Seed, 2*number+1),
 	}
 	p.clients[addr] = c
 	p.running.Go(func() { p.readTarget(c) })
@@ -180,7 +183,7 @@ func (p *Proxy) readTarget(c *client) {
 // A direction is the way of one client's datagrams to one socket.
 type direction struct {
 	count *counters
-	dice  *dice
+	dice  *fates.Dice
 	write func([]byte) (int, error)
 }
 
@@ -192,15 +195,15 @@ func (p *Proxy) pass(datagram []byte, d direction) {
 		d.count.blackholed.Add(1)
 		return
 	}
-	f := d.dice.throw()
+	f := d.dice.Throw(&p.profile)
 	d.count.add(f)
-	if f.copies == 0 {
+	if f.Copies == 0 {
 		return
 	}
 	now := time.Now()
 	payload := append([]byte(nil), datagram...)
-	for _, delay := range f.delays[:f.copies] {
-		if !p.queue.push(item{due: now.Add(delay), payload: payload, deliver: d.deliver}) {
+	for _, delay := range f.Delays[:f.Copies] {
+		if !p.queue.Push(fates.Item{Due: now.Add(delay), Payload: payload, Deliver: d.deliver}) {
 			d.count.overflowed.Add(1)
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"yodel/cmd/internal/fates"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -92,6 +94,16 @@ func read(conn *net.UDPConn, wait time.Duration) (string, netip.AddrPort, error)
 	return string(buf[:n]), from, err
 }
 
+// throws returns the fates of the first client's first n datagrams to the target.
+func throws(cfg *Config, n int) []fates.Fate {
+	d, p := fates.NewDice(cfg.Seed, 0), cfg.profile()
+	thrown := make([]fates.Fate, n)
+	for i := range thrown {
+		thrown[i] = d.Throw(&p)
+	}
+	return thrown
+}
+
 func TestClientsAreKeptApart(t *testing.T) {
 	target := listen(t)
 	p := start(t, target, Config{})
@@ -129,10 +141,10 @@ func TestLossAndDuplicatesFollowTheSeed(t *testing.T) {
 	for i := range n {
 		send(t, conn, strconv.Itoa(i))
 	}
-	for i, f := range throws(newDice(&cfg, 0), n) {
-		for range f.copies {
+	for i, f := range throws(&cfg, n) {
+		for range f.Copies {
 			if got, _ := receive(t, target); got != strconv.Itoa(i) {
-				t.Fatalf("got %s, want datagram %d, which the seed lets through %d times", got, i, f.copies)
+				t.Fatalf("got %s, want datagram %d, which the seed lets through %d times", got, i, f.Copies)
 			}
 		}
 	}
@@ -165,17 +177,17 @@ func TestDelayHoldsBothWays(t *testing.T) {
 
 func TestReorderOvertakes(t *testing.T) {
 	cfg := Config{Reorder: 0.5, Delay: 50 * time.Millisecond, Seed: 5}
-	fates := throws(newDice(&cfg, 0), 64)
+	thrown := throws(&cfg, 64)
 	target := listen(t)
 	p := start(t, target, cfg)
 	conn := dial(t, p)
-	for i := range fates {
+	for i := range thrown {
 		send(t, conn, strconv.Itoa(i))
 	}
 	var want []string // those that skip the delay, then the others
 	for _, early := range []bool{true, false} {
-		for i, f := range fates {
-			if f.early == early {
+		for i, f := range thrown {
+			if f.Early == early {
 				want = append(want, strconv.Itoa(i))
 			}
 		}

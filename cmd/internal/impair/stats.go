@@ -1,6 +1,10 @@
 package impair
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"yodel/cmd/internal/fates"
+)
 
 // Stats counts datagrams since the proxy began.
 type Stats struct {
@@ -42,14 +46,14 @@ func (c *counters) count() Count {
 }
 
 // add counts a fate that was thrown.
-func (c *counters) add(f fate) {
-	switch f.copies {
+func (c *counters) add(f fates.Fate) {
+	switch f.Copies {
 	case 0:
 		c.lost.Add(1)
 	case 2:
 		c.duplicated.Add(1)
 	}
-	if f.early {
+	if f.Early {
 		c.early.Add(1)
 	}
 }

@@ -1,4 +1,4 @@
-package impair
+package fates
 
 import (
 	"testing"
@@ -16,13 +16,13 @@ func TestQueueDeliversWhenDue(t *testing.T) {
 		}
 		start := time.Now()
 		got := make(chan delivery, 8)
-		q, done := newQueue(), make(chan struct{})
+		q, done := NewQueue(), make(chan struct{})
 		add := func(name string, delay time.Duration) {
-			q.push(item{due: start.Add(delay), payload: []byte(name), deliver: func(b []byte) {
+			q.Push(Item{Due: start.Add(delay), Payload: []byte(name), Deliver: func(b []byte) {
 				got <- delivery{string(b), time.Since(start)}
 			}})
 		}
-		go q.run(done)
+		go q.Run(done)
 		defer close(done)
 		add("late", 300*time.Millisecond)
 		synctest.Wait() // the runner now waits for "late"
@@ -47,13 +47,13 @@ func TestQueueDeliversWhenDue(t *testing.T) {
 }
 
 func TestQueueIsBounded(t *testing.T) {
-	q := newQueue()
+	q := NewQueue()
 	for i := range maxQueued {
-		if !q.push(item{}) {
+		if !q.Push(Item{}) {
 			t.Fatalf("item %d of %d refused", i, maxQueued)
 		}
 	}
-	if q.push(item{}) {
+	if q.Push(Item{}) {
 		t.Errorf("item %d taken", maxQueued+1)
 	}
 }

@@ -1,0 +1,29 @@
+package impair
+
+import (
+	"errors"
+	"testing"
+)
+
+func TestBadConfig(t *testing.T) {
+	const target = "127.0.0.1:1"
+	tests := []struct {
+		name string
+		cfg  Config
+	}{
+		{"no target", Config{}},
+		{"loss over one", Config{Target: target, Loss: 1.1}},
+		{"reorder without delay", Config{Target: target, Reorder: 0.1}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p, err := New(tt.cfg)
+			if !errors.Is(err, ErrConfig) {
+				t.Errorf("New: %v, want ErrConfig", err)
+			}
+			if p != nil {
+				t.Error("New returned a proxy beside its error")
+			}
+		})
+	}
+}

@@ -1,0 +1,103 @@
+//go:build linux
+
+package nettest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"yodel/cmd/internal/fates"
+	"yodel/cmd/internal/netem"
+)
+
+const (
+	oneWay   = 200 * time.Millisecond
+	trials   = 7
+	maxTrips = 4
+	tripSlop = 60 * time.Millisecond // the emulator's timers and the scheduler, over all trips
+	maxCPU   = 10 * time.Millisecond
+)
+
+// setUp is one `yodel send` on an idle machine: from the start of the process to the receipt, and what the process took.
+type setUp struct {
+	receipt, cpu time.Duration
+	there, back  int64 // packets
+}
+
+// trial sends one message by a new process.
+func trial(w *world) (s setUp, err error) {
+	there, back := w.alice.link.Stats(netem.A), w.alice.link.Stats(netem.B)
+	p, err := w.peer(w.alice, liveRoom, nil, "send", "Is anybody up there?")
+	if err != nil {
+		return s, err
+	}
+	ctx, cancel := context.WithTimeoutCause(w.ctx, settle, fmt.Errorf("not within %v", settle))
+	defer cancel()
+	receipt, err := p.awaitEvent(ctx, "receipt", "", 1)
+	s.there = w.alice.link.Stats(netem.A).Received.Packets - there.Received.Packets
+	s.back = w.alice.link.Stats(netem.B).Received.Packets - back.Received.Packets
+	if err := errors.Join(err, p.ends(ctx, 0, 0)); err != nil {
+		return s, err
+	}
+	s.receipt = receipt.got.Sub(p.began)
+	s.cpu = p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
+	return s, nil
+}
+
+// median of several trials of one number; the first trial, which makes the key, is left out.
+func median(w *world, out *outcome, of func(setUp) time.Duration) (d time.Duration, last setUp, err error) {
+	var all []time.Duration
+	for i := range trials + 1 {
+		s, err := trial(w)
+		if err != nil {
+			return 0, s, err
+		}
+		out.lines++
+		out.receipts++
+		if i > 0 {
+			all = append(all, of(s))
+		}
+		last = s
+	}
+	slices.Sort(all)
+	return all[len(all)/2], last, nil
+}
+
+func toReceipt(s setUp) time.Duration { return s.receipt }
+
+// setUpTrips measures how many round trips lie between nothing and the receipt: the time with delay less that without.
+func setUpTrips(w *world, _ row, out *outcome) error {
+	base, _, err := median(w, out, toReceipt)
+	if err != nil {
+		return err
+	}
+	if err := w.alice.link.SetBoth(netem.Impairment{Profile: fates.Profile{Delay: oneWay}}); err != nil {
+		return err
+	}
+	far, last, err := median(w, out, toReceipt)
+	if err != nil {
+		return err
+	}
+	trips := float64(far-base) / float64(2*oneWay)
+	out.note = fmt.Sprintf("%.2f RTT, %d packets there and %d back", trips, last.there, last.back)
+	if far-base > maxTrips*2*oneWay+tripSlop {
+		return fmt.Errorf("set-up takes %.2f RTT, at most %d", trips, maxTrips)
+	}
+	return nil
+}
+
+// setUpTime measures the processor time of a whole `yodel send`.
+func setUpTime(w *world, _ row, out *outcome) error {
+	cpu, _, err := median(w, out, func(s setUp) time.Duration { return s.cpu })
+	if err != nil {
+		return err
+	}
+	out.note = fmt.Sprintf("%.1f ms of processor time", float64(cpu)/1e6)
+	if cpu > maxCPU {
+		return fmt.Errorf("set-up takes %v of processor time, at most %v", cpu, maxCPU)
+	}
+	return nil
+}

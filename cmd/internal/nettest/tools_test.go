@@ -1,0 +1,53 @@
+//go:build linux
+
+package nettest
+
+import (
+	"testing"
+	"time"
+)
+
+// The suite sees a gap of its length, and none where there is none: the voice has no pauses of its own.
+func TestGapsAreFound(t *testing.T) {
+	voice, err := newVoice(4*time.Second, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if gap, sound := longestGap(voice); gap != 0 || !sound {
+		t.Errorf("a gap of %v in the voice itself", gap)
+	}
+	clear(voice[50*frame : 50*frame+7*frame])
+	clear(voice[120*frame : 120*frame+3*frame])
+	if gap, _ := longestGap(voice); gap != 7*frameTime {
+		t.Errorf("a gap of %v, want %v", gap, 7*frameTime)
+	}
+	if _, sound := longestGap(make([]int16, 10*frame)); sound {
+		t.Error("sound in silence")
+	}
+}
+
+// An outcome fails by its bars, one by one.
+func TestBars(t *testing.T) {
+	good := outcome{frames: 1000, framesLost: 1, gap: 20 * time.Millisecond}
+	tests := []struct {
+		name   string
+		change func(*outcome)
+	}{
+		{"frames", func(o *outcome) { o.framesLost = 2 }},
+		{"gap", func(o *outcome) { o.gap = 2 * time.Second }},
+		{"session", func(o *outcome) { o.sessionsLost = 1 }},
+		{"presence", func(o *outcome) { o.presence = 1 }},
+		{"back", func(o *outcome) { o.back = 6 * time.Second }},
+	}
+	bar := bars{lost: 0.001, gap: time.Second, back: 5 * time.Second}
+	if good.judge(bar); len(good.faults) > 0 {
+		t.Errorf("a good outcome: %v", good.faults)
+	}
+	for _, tt := range tests {
+		bad := good
+		tt.change(&bad)
+		if bad.judge(bar); len(bad.faults) != 1 {
+			t.Errorf("%s: faults %v, want one", tt.name, bad.faults)
+		}
+	}
+}

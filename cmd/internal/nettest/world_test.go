@@ -1,0 +1,200 @@
+//go:build linux
+
+package nettest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"yodel/cmd/internal/netem"
+)
+
+const (
+	port     = 9635
+	echoRoom = "echo" // 2 s of delay
+	liveRoom = "live"
+)
+
+// world is a daemon between two peers, each in a namespace of its own.
+type world struct {
+	t            *testing.T
+	ctx          context.Context //nolint:containedctx // one row, one context
+	dir          string
+	alice, bob   *site
+	daemon       *process
+	middle       *netem.Namespace
+	procs        []*process
+	restored     time.Time // when the network or the daemon was there again; zero: nothing was taken away
+	daemonNumber int
+}
+
+// site is the place of a peer: side A of its link.
+type site struct {
+	nick string
+	ns   *netem.Namespace
+	link *netem.Link
+}
+
+// newWorld makes the namespaces and links and starts the daemon; everything must be over within the limit.
+func newWorld(t *testing.T, mtu int, limit time.Duration) *world {
+	t.Helper()
+	ctx, cancel := context.WithTimeoutCause(context.Background(), limit, fmt.Errorf("the row's limit of %v is over", limit))
+	t.Cleanup(cancel)
+	w := &world{t: t, ctx: ctx, dir: folder(t), middle: namespace(t)}
+	seed := seedOf(t.Name())
+	for i, s := range []struct {
+		at   **site
+		nick string
+	}{{&w.alice, "alice"}, {&w.bob, "bob"}} {
+		here := &site{nick: s.nick, ns: namespace(t)}
+		l, err := netem.Connect(netem.Config{A: here.ns, B: w.middle, MTU: mtu, Seed: seed + uint64(i)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = l.Close() })
+		here.link = l
+		*s.at = here
+	}
+	t.Cleanup(w.end)
+	if err := w.startDaemon(); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// folder is where a row's programs keep their files, what they said and what was heard.
+func folder(t *testing.T) string {
+	t.Helper()
+	if settings.keep == "" {
+		return t.TempDir()
+	}
+	dir, err := filepath.Abs(filepath.Join(settings.keep, filepath.Base(t.Name())))
+	if err == nil {
+		err = errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func namespace(t *testing.T) *netem.Namespace {
+	t.Helper()
+	ns, err := netem.NewNamespace()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ns.Close() })
+	return ns
+}
+
+// end kills what still runs, and tells after a failure what the programs said.
+func (w *world) end() {
+	for _, p := range w.procs {
+		p.kill()
+		if w.t.Failed() {
+			w.t.Logf("%s (%v): %s", p.name, p.cmd.ProcessState, p.lastWords())
+		}
+	}
+}
+
+// startDaemon starts the daemon, the first time or again, at the same address and with the same state.
+func (w *world) startDaemon() error {
+	w.daemonNumber++
+	p, err := w.start(w.middle, fmt.Sprintf("yodeld-%d", w.daemonNumber), nil, "yodeld", "serve", "--verbose",
+		"--listen", fmt.Sprintf("0.0.0.0:%d", port), "--access", "open", "--state", filepath.Join(w.dir, "daemon"),
+		"--room", echoRoom+"=2s", "--room", liveRoom+"=0s")
+	if err != nil {
+		return err
+	}
+	w.daemon = p
+	return p.await(w.ctx, "ready", func(events []event) bool {
+		return len(events) > 0 && strings.HasPrefix(events[0].line, "yodeld: ready on ")
+	})
+}
+
+// restartDaemon ends the daemon by a signal and starts it again.
+func (w *world) restartDaemon(signal syscall.Signal) error {
+	if err := w.daemon.cmd.Process.Signal(signal); err != nil {
+		return err
+	}
+	select {
+	case <-w.daemon.done:
+	case <-w.ctx.Done():
+		return context.Cause(w.ctx)
+	}
+	err := w.startDaemon()
+	w.restored = time.Now()
+	return err
+}
+
+// peer starts yodel as somebody in a room. input is its standard input; nil: a pipe, process.stdin.
+func (w *world) peer(s *site, room string, input *os.File, args ...string) (*process, error) {
+	name := fmt.Sprintf("%s-%s-%d", s.nick, args[0], len(w.procs))
+	command := []string{
+		"yodel", args[0], "--json", "--room", room, "--nick", s.nick, "--server", netip.AddrPortFrom(s.link.Addr(netem.B), port).String(),
+		"--identity", filepath.Join(w.dir, s.nick, "identity.pem"),
+	}
+	return w.start(s.ns, name, input, append(command, args[1:]...)...)
+}
+
+// start starts a program in a namespace; it is killed at the row's end or limit.
+func (w *world) start(ns *netem.Namespace, name string, input *os.File, args ...string) (*process, error) {
+	cmd := exec.CommandContext(w.ctx, filepath.Join(settings.bin, args[0]), args[1:]...)
+	cmd.Dir = w.dir
+	cmd.Env = []string{"HOME=" + w.dir, "PATH=" + os.Getenv("PATH")}
+	p := &process{name: name, cmd: cmd, stderr: filepath.Join(w.dir, name+".err")}
+	var err error
+	if input != nil {
+		cmd.Stdin = input
+	} else if p.stdin, err = cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	if err := watch(p, ns.Start); err != nil {
+		return nil, err
+	}
+	w.procs = append(w.procs, p)
+	return p, nil
+}
+
+// pause lets time pass: the length of a black-out is part of a row.
+func (w *world) pause(d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-w.ctx.Done():
+		return context.Cause(w.ctx)
+	}
+}
+
+// blackout takes the network away from a site for a while.
+func (w *world) blackout(s *site, d time.Duration) error {
+	s.link.Blackout(true)
+	err := w.pause(d)
+	s.link.Blackout(false)
+	w.restored = time.Now()
+	return err
+}
+
+// move gives a site another address, as another network does: for a moment it has none.
+func (w *world) move(s *site) error {
+	old := s.link.Addr(netem.A)
+	bytes := old.As4()
+	bytes[3] += 8
+	device := s.link.Device(netem.A)
+	return errors.Join(
+		s.ns.IP(fmt.Sprintf("addr del %v/24 dev %s", old, device)),
+		s.ns.IP(fmt.Sprintf("addr add %v/24 dev %s", netip.AddrFrom4(bytes), device)),
+	)
+}

@@ -1,0 +1,62 @@
+package daemon
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+
+	"yodel/wire"
+)
+
+func TestTalkerIsToldWhatComesIn(t *testing.T) {
+	inWorld(t, Config{Delay: time.Second}, func(t *testing.T, w *world) {
+		a := w.connect("10.0.0.1:1", newID(t))
+		a.enter("alice", "lobby", nil)
+		ssrc := a.talk("lobby", 32_000, 0)
+		const ntp = 0x1122_3344_5566_7788
+		for i := range 600 {
+			if i%4 != 3 {
+				a.speak(ssrc, uint16(32_000+i), uint32(i)*960)
+			}
+			if i == 100 {
+				a.run(func(time.Time) {
+					plain, err := wire.AppendSenderReport(nil, &rtcp.SenderReport{SSRC: ssrc, NTPTime: ntp})
+					if err != nil {
+						t.Error(err)
+					}
+					a.sendRTCP(plain)
+				})
+			}
+			pass(20 * time.Millisecond)
+		}
+		if n := len(a.stats); n < 2 {
+			t.Fatalf("%d reports in 12 s", n)
+		}
+		first, second := a.stats[0], a.stats[1]
+		if first.SSRC != ssrc || first.FractionLost < 60 || first.FractionLost > 64 || second.FractionLost < 60 || second.FractionLost > 64 {
+			t.Errorf("a quarter is lost: %+v, %+v", first, second)
+		}
+		if second.TotalLost < 120 || second.TotalLost > 130 || second.LastSequenceNumber < 32_490 || second.LastSequenceNumber > 32_505 {
+			t.Errorf("after 10 s: %+v", second)
+		}
+		if second.Jitter > 48 { // a millisecond
+			t.Errorf("jitter %d where there is none", second.Jitter)
+		}
+		if d := float64(second.Delay) / 65536; second.LastSenderReport != 0x3344_5566 || math.Abs(d-8) > 0.1 {
+			t.Errorf("last sender report %#x, %v s ago", second.LastSenderReport, d)
+		}
+	})
+}
+
+// Packets that come 10 ms early and late by turns have a mean deviation of 20 ms between neighbours.
+func TestJitter(t *testing.T) {
+	var r reception
+	for i := range 1000 {
+		r.received(ms(i*20+i%2*20), uint32(1<<32-100*960+i*960), 48000)
+	}
+	if want := 20.0 * 48; math.Abs(r.jitter-want) > 1 {
+		t.Errorf("jitter %v ticks, want %v", r.jitter, want)
+	}
+}
