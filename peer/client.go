@@ -44,8 +44,14 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 		return nil, err
 	}
 	c := newClient(cfg)
+	c.reached(l)
 	go c.run(l)
 	return c, nil
+}
+
+// reached tells others which daemon it is, and where.
+func (c *Client) reached(l *link) {
+	c.shared.set(func(s *shared) { s.daemon, s.addr = l.daemon, unmapped(l.addr) })
 }
 
 // Welcomed waits until the daemon has taken the first session: from then on Nick is what it gave. Errors: a *RefusedError for the nick, the

@@ -8,16 +8,19 @@
 // # Parts
 //
 //	Client       the API; every call is a function that is run on the loop, and waits for its reply
-//	loop         the goroutine: socket, timer, calls, frames, events, reconnects
+//	loop         the goroutine: sockets, timer, calls, frames, events, reconnects, BYE
 //	engine       what a client knows over all its sessions: rooms, requests, messages without receipt, talks, events.
 //	             No clock, socket or goroutine; `now` is an argument
-//	session      what ends with one connection: keys, message stream, streams that are heard
-//	talkOut      a talk on its way out: sequence numbers, the packets kept for resending
+//	session      what ends with one set of keys: message stream, the links that it uses (paths), streams that are heard. The engine
+//	             has one, and for seconds one beside it (next) or before it (old) while the keys change
+//	paths        the link in use, and the path check: questions on it and on a new one beside it
+//	talkOut      a talk on its way out; its talkspurt is what goes under one SSRC: sequence numbers, the packets kept for resending
 //	streamIn     a talker's stream on its way in: what is missing and until when it is of use
 //	credit       how many bytes of Publish the daemon takes; allowance: how many of Entry it may send
 //	roster       who is in a room, and what of that the user knows
 //	Hearing      the playout of a room, between the loop and whoever reads it
 //	link         a connected socket with its reader; firstAnswer and handshake make it ready
+//	network      what is used of the system: sockets, lookups, news of changes. The tests have one in memory
 //
 // # Data
 //
@@ -31,11 +34,12 @@
 // # Goroutines
 //
 //	goroutine        started by        owns                           stopped by
-//	loop             Dial              engine, session, link, Tx, Rx  Close
+//	loop             Dial              engine, sessions, links, Tx, Rx Close
 //	reader           newLink           reads of one socket            link.close: by the loop, or while dialling
+//	watch            loop              reads of a route socket (Linux) the loop's end
 //	probe            firstAnswer       one link until it has answered an answer, an error, its context
 //	handshake        handshake         secure.Handshake               success, failure, its context
-//	dialling         loop.dial         the link in the making         its context: Close
+//	dialling         loop.dial         the link in the making         its context: Close, the end of the session, a change of the network
 //	known hosts      verify            one look into the file         its end, 5 s at most; not waited for when the dialling has ended
 //	frame reader     Talk.Play         Reads of the source            the source's end; after Play has returned, the next return of Read
 //
@@ -50,7 +54,8 @@
 // # Waits
 //
 // Every wait ends: a call's with its context, with the reply, or when the client is over (Close, or a loss without Reconnect);
-// a Publication's in the same way. The loop itself waits for nothing but its select, and 100 ms for the repeated BYE.
+// a Publication's in the same way. The loop itself waits for nothing but its select, for a dialling that it has cancelled, and at Close 100 ms
+// for the repeated BYE. A lookup is given 2 s once there is an address to fall back on, the daemon 20 s from its first answer to its Welcome.
 //
 // # Credit and events
 //
@@ -69,15 +74,60 @@
 // knows, and a change that was gathered before it is not told again. Of a larger room only the number is known (*Crowd); what is told of it
 // when it has shrunk is not compared with anything until the next Joined.
 //
+// # Setting up
+//
+//	round trip 1  Binding Request                      ◄ nonce    (several addresses: 250 ms apart, IPv6 first)
+//	           2  the same with the nonce, ClientHello ◄ ServerHello …
+//	           3  certificate … Finished               ◄ Finished: the keys are there, Dial returns
+//	           4  Hello, and what is asked until then: Join, Publish, Talk ◄ Welcome, Joined, Receipt
+//
+// A refusal of Hello ends the client, so the first call gets it.
+//
+// # Paths
+//
+// A session is its keys, not its addresses. A path check asks the daemon, by a path request with the session's id and an authentic answer,
+// whether it still has the session and where; it repeats the question after 250 ms to 1 s until there is an answer or the session is
+// dead. It begins
+//
+//   - with a hint of the daemon, which does not know the address that it is sent from; once a second at most, because anyone can forge one;
+//   - 5 s after the later of the last sign of life and of the sending of what has no answer: an idle session asks nothing;
+//   - when a stream that is heard pauses, and when the network takes no datagram (no route, the local address is gone);
+//   - when a change of the network has given the daemon another local address here (told on Linux by a route socket, elsewhere found
+//     out by the two before this).
+//
+// In all but the first it asks from a new socket too if the local address towards the daemon is another now, and then does not answer the daemon's own
+// question on the old one: so the daemon lets the session move. It goes on there with the same keys, streams and SSRCs; what comes on the old
+// socket is taken for 2 s. A new socket from which there is no answer in 10 s, while the old one works, is given up. What is not
+// authentic can do no more than begin a check, but for the error 401 (the daemon does not know the session), which must name the
+// random transaction id of the question: it ends the session, and the next one is made at once.
+//
+// # New keys
+//
+// After 24 h, 2^30 packets or 4096 SSRCs of one direction the loop shakes hands again beside the session, over another socket. The new
+// session says Hello with the id of the present one, Join after the last position for each room, Talk for each talk. Until its Welcome the
+// present one carries everything; from then on the new one does: calls without reply and messages without receipt go again in it, streams that are heard
+// are taken in both. A talk goes on in the old one until its TalkGranted: there its talkspurt ends after the last frame, here another begins with the
+// next. The old session is closed with BYE when its talkspurts have their reports, after 10 s at the latest. Entries of a room are taken from the
+// new session only behind its Joined, because those before it do not follow on what has come. If the handshake fails, or Hello is refused, it is
+// tried again 5 s to 10 min later; nothing is told of all this, but who came and went meanwhile, as *Presence.
+//
 // # Reconnects
 //
-// A session is lost by BYE, by an ICMP "port unreachable" (nothing listens there any more), or after 30 s of silence. An ICMP
-// "too long for the path" is no end; it is told with the end that follows. With Config.Reconnect the loop dials again for ever,
-// 100 ms to 3 s apart. The new session begins with one flight: Hello with the old session's id, a Join after the last position for each room, Talk for each talk, the requests that have no reply, and the messages that have no
+// A session is lost by BYE, by an ICMP "port unreachable" (nothing listens there any more), by error 401 to a path request, or after 30 s of
+// silence. An ICMP "too long for the path" is no end; it is told with the end that follows. With Config.Reconnect the loop dials again for ever,
+// 100 ms to 3 s apart, at once after 401 and when the network changes: within 5 s of the network's return there is a session again. It
+// begins with one flight: Hello with the old session's id, a Join after the last position for each room, Talk for each talk, the requests that have no reply,
+// and the messages that have no
 // receipt, with the ids that they had. So a message is stored once, whichever of the two, message or receipt, was lost.
 // Events delivers a position once: what is not beyond the last one of the same log is dropped. A log with another id begins at its
 // oldest message, after *Truncated. Streams that are heard begin anew under numbers of their own, because a daemon that was started again may
 // give the same SSRC to another talker; the timeline of the Hearing goes on.
+//
+// *Lost is told at once. Only after "port unreachable", which may be of the moment, it waits until the first try to come back has failed, 1 s at
+// most; when the daemon then gives the session its old id it had never lost it, and neither *Lost nor *Back is told.
+//
+// BYE is said, three times within 100 ms, in a session that the peer ends: by Close, for a fault of the daemon, when new keys have taken its
+// place, and when the client ends with it. It is not said in one that is lost and made anew, which the daemon may still have and go on with.
 //
 // A room that the daemon cannot take yet ("stopping", "limit") is asked for again, 100 ms to 3 s apart, and then the talks in it; *Back
 // waits for it. One that is refused for good is told as *RoomLost, or ends the client when it was the last one.

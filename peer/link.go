@@ -89,7 +89,7 @@ func (l *link) read() {
 		case <-l.stop:
 			return
 		}
-		if err != nil && !isPathError(err) {
+		if err != nil && (!isPathError(err) || errors.Is(err, syscall.EINVAL)) {
 			return
 		}
 	}

@@ -69,8 +69,9 @@ func (c *simClient) begin(text string) *Publication {
 	return p
 }
 
-// close ends the client and gives what it told.
+// close ends the client, once all that is on its way has come, and gives what it told.
 func (c *simClient) close() []Event {
+	after(200 * time.Millisecond)
 	_ = c.Close()
 	<-c.ended
 	return c.events

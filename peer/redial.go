@@ -95,7 +95,7 @@ func (l *loop) redialled(r dialResult) {
 func (l *loop) up(now time.Time, link *link) {
 	l.tooLong = 0
 	l.known.known = link.addr
-	l.shared.set(func(s *shared) { s.daemon, s.addr = link.daemon, unmapped(link.addr) })
+	l.reached(link)
 	l.e.attach(now, newSession(now, link))
 }
 

@@ -174,6 +174,9 @@ func TestTheFirstFlight(t *testing.T) {
 		if took := time.Since(start); took != 3*40*time.Millisecond {
 			t.Errorf("keys after %v, want 3 round trips of 40 ms", took)
 		}
+		if c.Addr() != simServer || c.Daemon() != n.daemon.identity.Fingerprint() {
+			t.Errorf("%v at %v", c.Daemon(), c.Addr())
+		}
 		p := c.begin("a")
 		c.join()
 		if _, err := p.Receipt(t.Context()); err != nil {

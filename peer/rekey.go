@@ -29,7 +29,7 @@ var defaultLimits = rekeyLimits{age: wire.RekeyAfter, packets: wire.RekeyPackets
 // rekeyDue tells that a handshake beside the session is to be made now.
 func (e *engine) rekeyDue(now time.Time) bool {
 	s := e.s
-	if s == nil || !s.welcomed || e.rekeying || e.next != nil || e.old != nil || now.Before(e.rekeyAt) {
+	if s == nil || !s.welcomed || e.rekeying || e.resumed != nil || e.next != nil || e.old != nil || now.Before(e.rekeyAt) {
 		return false
 	}
 	return now.Sub(s.began) >= e.limits.age ||
@@ -133,6 +133,7 @@ func (e *engine) takeOver(now time.Time, w *wire.Welcome) {
 	}
 	e.welcomeBy(w)
 	e.publishAgain(now)
+	e.takeMessages(now) // what came behind the Welcome
 }
 
 // takeOld takes what still comes on the session before the present one. The rest the present one brings too.

@@ -12,22 +12,20 @@ import (
 	"yodel/peer/audio"
 )
 
-// nat stands between one peer and the daemon, and forgets when it is told to.
+// nat stands between the sockets of a peer and the daemon, and forgets when it is told to.
 type nat struct {
 	t      *testing.T
 	inside *net.UDPConn // towards the peer
 	daemon netip.AddrPort
 
 	mu      sync.Mutex
-	outside *net.UDPConn
-	peer    netip.AddrPort
+	outside map[netip.AddrPort]*net.UDPConn // by the socket inside
 	readers sync.WaitGroup
 }
 
 func newNAT(t *testing.T, daemon netip.AddrPort) *nat {
 	t.Helper()
-	n := &nat{t: t, daemon: daemon, inside: listen(t)}
-	n.forget()
+	n := &nat{t: t, daemon: daemon, inside: listen(t), outside: make(map[netip.AddrPort]*net.UDPConn)}
 	n.readers.Go(func() {
 		b := make([]byte, 2048)
 		for {
@@ -35,48 +33,54 @@ func newNAT(t *testing.T, daemon netip.AddrPort) *nat {
 			if err != nil {
 				return
 			}
-			n.mu.Lock()
-			n.peer = from
-			_, _ = n.outside.Write(b[:size])
-			n.mu.Unlock()
+			n.out(b[:size], from)
 		}
 	})
 	t.Cleanup(func() {
 		_ = n.inside.Close()
-		n.mu.Lock()
-		_ = n.outside.Close()
-		n.mu.Unlock()
+		n.forget()
 		n.readers.Wait()
 	})
 	return n
 }
 
-// forget sends from another port from now on; what comes to the old one is lost.
+// forget sends from other ports from now on; what comes to the old ones is lost.
 func (n *nat) forget() {
-	n.t.Helper()
-	outside, err := net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(n.daemon))
-	if err != nil {
-		n.t.Fatal(err)
-	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.outside != nil {
-		_ = n.outside.Close()
+	for _, conn := range n.outside {
+		_ = conn.Close()
 	}
-	n.outside = outside
-	n.readers.Go(func() {
-		b := make([]byte, 2048)
-		for {
-			size, err := outside.Read(b)
-			if err != nil {
-				return
-			}
-			n.mu.Lock()
-			to := n.peer
-			n.mu.Unlock()
-			_, _ = n.inside.WriteToUDPAddrPort(b[:size], to)
+	clear(n.outside)
+}
+
+// out passes on what comes from a socket inside.
+func (n *nat) out(b []byte, from netip.AddrPort) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	conn := n.outside[from]
+	if conn == nil {
+		var err error
+		if conn, err = net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(n.daemon)); err != nil {
+			n.t.Error(err)
+			return
 		}
-	})
+		n.outside[from] = conn
+		n.readers.Go(func() { n.in(conn, from) })
+	}
+	_, _ = conn.Write(b)
+}
+
+// in passes on what comes back.
+func (n *nat) in(conn *net.UDPConn, to netip.AddrPort) {
+	b := make([]byte, 2048)
+	for {
+		size, err := conn.Read(b)
+		if err != nil {
+			return
+		}
+		_, _ = n.inside.WriteToUDPAddrPort(b[:size], to)
+	}
 }
 
 func listen(t *testing.T) *net.UDPConn {
