@@ -140,7 +140,9 @@ func (s *Stream) losePacket(now time.Time, number int64) {
 	p.fate = lost
 	s.sent.inFlight--
 	s.stats.PacketsLost++
-	s.history.set(number, 1)
+	if !s.rtt.queued() { // else the loss is the queue's, and repeats would make it worse
+		s.history.set(number, 1)
+	}
 	s.reno.lost(now, number, p, &s.rtt)
 	// RFC 9000, 13.3: "packets that are determined to be lost are not retransmitted whole. [...] Instead, the information [...] is
 	// sent again in new frames as needed."

@@ -12,11 +12,14 @@ const (
 	earlySpacing = 3
 )
 
-// repeats is how many of the latest messages a packet may repeat now: none when the path shows a queue or congestion, or when
-// messages wait that were never sent, as the window is the limit then.
+// repeats is how many of the latest messages a packet may repeat now: none when the path shows a queue or congestion, as that may be
+// of their own making, or when messages wait that were never sent, as the window is the limit then.
 func (s *Stream) repeats() int {
-	if _, fresh := s.out.nextFresh(); fresh || s.reno.floor(&s.rtt) < floorWindow {
+	if _, fresh := s.out.nextFresh(); fresh || s.reno.floor(&s.rtt) < floorWindow || s.rtt.queued() {
 		return 0
+	}
+	if !s.rtt.measured() {
+		return 1 // three would fill the queue of a slow path before it can tell
 	}
 	return s.history.repeats()
 }
