@@ -17,9 +17,10 @@ func BenchmarkPath(b *testing.B) {
 	for _, loss := range []float64{0, .05, .20, .40} {
 		b.Run(fmt.Sprintf("loss=%v%%", 100*loss), func(b *testing.B) {
 			var latency []time.Duration
-			datagrams, messages := 0, 0
+			datagrams, size, messages := 0, 0, 0
 			for i := range b.N {
 				n := newNetwork(b, conditions{loss: loss, delay: 30 * time.Millisecond, jitter: 10 * time.Millisecond, seed: uint64(i + 1)})
+				n.tap = func(_ int, datagram []byte) { size += len(datagram) + overhead }
 				for range 1000 {
 					n.send(0, 200)
 					n.run(10 * time.Millisecond)
@@ -33,6 +34,7 @@ func BenchmarkPath(b *testing.B) {
 			b.ReportMetric(latency[len(latency)/2].Seconds()*1000, "p50-ms")
 			b.ReportMetric(latency[len(latency)*99/100].Seconds()*1000, "p99-ms")
 			b.ReportMetric(float64(datagrams)/float64(messages), "datagrams/message")
+			b.ReportMetric(float64(size)/float64(messages), "bytes/message")
 		})
 	}
 }

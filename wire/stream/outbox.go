@@ -2,6 +2,7 @@ package stream
 
 import (
 	"math/bits"
+	"time"
 
 	"yodel/wire"
 )
@@ -38,16 +39,24 @@ type outMessage struct {
 	acked uint64 // set of fragments
 	lost  uint64 // set of fragments that are in outbox.lost
 	done  bool   // all are acknowledged
+	// Of a message of one fragment only: when it was sent first, and the newest packet that carries it. The other packets do not matter
+	// any more: losing them does not send it again.
+	sent   time.Time
+	packet int64
 }
+
+// single tells that the message has one fragment: only such messages are repeated.
+func (m *outMessage) single() bool { return len(m.data) <= fragmentSize }
 
 func fragments(length int) int { return max(1, (length+fragmentSize-1)/fragmentSize) }
 
 // outbox keeps the messages that are not acknowledged and knows which fragment is sent next.
 type outbox struct {
-	messages ring[outMessage] // from the oldest that is not acknowledged whole
-	bytes    int              // of these
-	fresh    ref              // first fragment that was never sent
-	lost     []ref            // to be sent again, in the order of their loss; some may be acknowledged meanwhile
+	messages ring[outMessage]  // from the oldest that is not acknowledged whole
+	bytes    int               // of these
+	fresh    ref               // first fragment that was never sent
+	lost     []ref             // to be sent again, in the order of their loss; some may be acknowledged meanwhile
+	recent   [maxRepeats]int64 // the messages of one fragment that were sent last, newest first
 }
 
 func (o *outbox) add(data []byte) {
@@ -84,6 +93,7 @@ func (o *outbox) takeLost() {
 	f := o.lost[0]
 	o.messages.at(f.message).lost &^= 1 << f.fragment
 	o.lost = o.lost[1:]
+	o.markSent(f)
 }
 
 // nextFresh gives the first fragment that was never sent, if the other side may accept its message already.
@@ -91,7 +101,9 @@ func (o *outbox) nextFresh() (f ref, ok bool) {
 	return o.fresh, o.fresh.message < o.messages.end() && o.fresh.message < o.messages.first+sendWindow
 }
 
-func (o *outbox) takeFresh() {
+func (o *outbox) takeFresh(now time.Time) {
+	o.messages.at(o.fresh.message).sent = now
+	o.markSent(o.fresh)
 	o.fresh.fragment++
 	if int(o.fresh.fragment) == fragments(len(o.messages.at(o.fresh.message).data)) {
 		o.fresh = ref{message: o.fresh.message + 1}
@@ -134,13 +146,13 @@ func (o *outbox) acked(f ref) {
 	}
 }
 
-// wasLost notes that a fragment has to be sent again.
-func (o *outbox) wasLost(f ref) {
+// wasLost notes that a fragment was in a lost packet: it has to be sent again, unless a newer one carries it, too.
+func (o *outbox) wasLost(f ref, packet int64) {
 	if !o.messages.has(f.message) {
 		return
 	}
 	m := o.messages.at(f.message)
-	if (m.acked|m.lost)>>f.fragment&1 != 0 {
+	if (m.acked|m.lost)>>f.fragment&1 != 0 || m.packet > packet {
 		return
 	}
 	m.lost |= 1 << f.fragment

@@ -102,7 +102,7 @@ func (s *Stream) takeReport(now time.Time, report *wire.Report, begin int64) {
 			continue
 		}
 		highest = -1
-		if s.arrivedPacket(number) {
+		if s.arrivedPacket(now, number) {
 			acked = true
 			highest = int64(i)
 			ackDelay, _ = wire.ArrivedAgo(metric)

@@ -55,6 +55,12 @@ func (r *rtt) sample(now time.Time, latest, ackDelay time.Duration) {
 	r.smoothed = (7*r.smoothed + adjusted) / 8
 }
 
+// queued tells that the path seems to have a queue that repeats would fill: the latest or the smoothed time is more than twice the least.
+// That is before the window loses its floor (reno.floor).
+func (r *rtt) queued() bool {
+	return r.least > 0 && max(r.smoothed, r.latest) > 2*max(r.least, noQueue)
+}
+
 // forgetLeast makes the next sample the least one.
 func (r *rtt) forgetLeast() {
 	// RFC 9002, 5.2: "Endpoints SHOULD set the min_rtt to the newest RTT sample after persistent congestion is established."

@@ -19,7 +19,7 @@ func (s *Stream) AppendPacket(now time.Time, dst []byte) (out []byte, kind Kind,
 	case s.acks.due:
 		s.stats.ReportsSent++
 		return s.appendReport(now, dst), RTCP, 0
-	case s.maySend():
+	case s.maySend(now):
 		number = uint64(s.sent.end())
 		return s.appendPacket(now, dst), RTP, number
 	}
@@ -27,7 +27,7 @@ func (s *Stream) AppendPacket(now time.Time, dst []byte) (out []byte, kind Kind,
 }
 
 // maySend tells if there is something to send and the windows allow it.
-func (s *Stream) maySend() bool {
+func (s *Stream) maySend(now time.Time) bool {
 	// RFC 9002, 7.5: "Probe packets MUST NOT be blocked by the congestion controller."
 	if s.probes > 0 {
 		s.makeRoom(true)
@@ -36,6 +36,10 @@ func (s *Stream) maySend() bool {
 	_, resend := s.out.nextLost()
 	_, fresh := s.out.nextFresh()
 	if !resend && !fresh {
+		if s.makeRoom(false) && s.probeEarly(now) {
+			s.probes = 1
+			return true
+		}
 		s.reno.underused = true
 		return false
 	}
@@ -62,7 +66,7 @@ func (s *Stream) makeRoom(forProbe bool) bool {
 			s.sent.inFlight--
 			s.reno.inFlight -= oldest.size
 			for _, f := range oldest.refs {
-				s.out.wasLost(f)
+				s.out.wasLost(f, s.sent.first)
 			}
 		}
 		s.sent.pop()
@@ -71,7 +75,7 @@ func (s *Stream) makeRoom(forProbe bool) bool {
 }
 
 // appendPacket appends a message packet with as many chunks as fit: lost ones, in a probe then the oldest
-// outstanding ones, then new ones.
+// outstanding ones, then new ones, then repeats.
 func (s *Stream) appendPacket(now time.Time, dst []byte) []byte {
 	number := s.sent.end()
 	packet := s.sent.push()
@@ -90,14 +94,17 @@ func (s *Stream) appendPacket(now time.Time, dst []byte) []byte {
 	}
 	dst = wire.AppendDistance(dst, int(number-s.sent.first))
 
-	pack := packer{out: &s.out, dst: dst, limit: base + maxPacket, refs: packet.refs[:0]}
+	recent := s.out.recent
+	pack := packer{out: &s.out, number: number, dst: dst, limit: base + maxPacket, refs: packet.refs[:0]}
 	s.stats.ChunksResent += uint64(pack.lost())
 	if s.probes > 0 {
 		s.probes--
 		s.stats.Probes++
 		s.stats.ChunksResent += uint64(pack.outstanding())
 	}
-	pack.fresh()
+	pack.fresh(now)
+	pack.limit = min(pack.limit, base+s.repeatLimit())
+	s.stats.Repeats += uint64(pack.repeat(recent[:s.repeats()]))
 	s.stats.PacketsSent++
 
 	*packet = sentPacket{at: now, size: len(pack.dst) - base + overhead, refs: pack.refs}
@@ -109,10 +116,11 @@ func (s *Stream) appendPacket(now time.Time, dst []byte) []byte {
 
 // packer puts chunks into one packet.
 type packer struct {
-	out   *outbox
-	dst   []byte
-	limit int // of len(dst)
-	refs  []ref
+	out    *outbox
+	number int64 // of the packet
+	dst    []byte
+	limit  int // of len(dst)
+	refs   []ref
 }
 
 // add appends a fragment if it fits.
@@ -123,6 +131,9 @@ func (p *packer) add(f ref) bool {
 	}
 	p.dst = wire.AppendChunk(p.dst, c)
 	p.refs = append(p.refs, f)
+	if m := p.out.messages.at(f.message); m.single() {
+		m.packet = p.number
+	}
 	return true
 }
 
@@ -134,9 +145,9 @@ func (p *packer) lost() (n int) {
 	return n
 }
 
-func (p *packer) fresh() {
+func (p *packer) fresh(now time.Time) {
 	for f, ok := p.out.nextFresh(); ok && p.add(f); f, ok = p.out.nextFresh() {
-		p.out.takeFresh()
+		p.out.takeFresh(now)
 	}
 }
 

@@ -37,14 +37,16 @@ type Stream struct {
 	heard time.Time // when the other side was last heard
 	err   error
 
-	out  outbox
-	sent sentPackets
-	rtt  rtt
-	reno reno
+	out     outbox
+	sent    sentPackets
+	rtt     rtt
+	reno    reno
+	history history
 
 	lossTimer time.Time // when the oldest packet in doubt is lost; zero: none in doubt
 	backoff   int       // probe timeouts since the last acknowledgement
 	probes    int       // probes to send whatever the window says
+	earlyNext int64     // the first packet number that may be an early probe
 
 	in   inbox
 	acks acks
@@ -56,6 +58,7 @@ type Stream struct {
 func New(cfg Config, now time.Time) *Stream {
 	s := &Stream{cfg: cfg, start: now, heard: now}
 	s.sent.first = int64(cfg.FirstSeq)
+	s.history.init(s.sent.first)
 	s.rtt.init(cfg.InitialRTT)
 	s.reno.init()
 	return s
@@ -91,7 +94,8 @@ func (s *Stream) Idle() bool { return s.out.messages.n == 0 }
 // what was received whole can still be taken with Receive.
 func (s *Stream) Err() error { return s.err }
 
-// RTT gives the smoothed and the least round-trip time; both are 0 before the first measurement.
+// RTT gives the smoothed and the least round-trip time; both are 0 before the first measurement, and the least is until the next one
+// after Revive and persistent congestion.
 func (s *Stream) RTT() (smoothed, least time.Duration) {
 	if !s.rtt.measured() {
 		return 0, 0
@@ -106,16 +110,17 @@ func (s *Stream) Heard(now time.Time) {
 	}
 }
 
-// Revive tells that the path was just shown to carry packets again, after it had not: what waits is probed at once instead of
-// after the timeout, which has grown.
+// Revive tells that an authentic packet showed that the path carries packets, perhaps after it did not, or that it is another path: what
+// waits is probed at once if its timeout has grown, and the least round-trip time is measured anew, as a longer path would else look like a
+// queue for ever. It does little when nothing was wrong, so that the caller need not know.
 func (s *Stream) Revive(now time.Time) {
 	s.Heard(now)
 	if s.err != nil {
 		return
 	}
-	s.backoff = 0
-	if s.sent.inFlight > 0 {
-		s.probes = probesPerTimeout
+	s.rtt.forgetLeast()
+	if s.backoff > 0 && s.sent.inFlight > 0 {
+		s.backoff, s.probes = 0, probesPerTimeout
 	}
 }
 
