@@ -20,28 +20,30 @@ func unhex(t testing.TB, s string) []byte {
 	return b
 }
 
-// RFC 9000, A.1: the sample encodings.
+// goldenVarints begin with the sample encodings of RFC 9000, A.1.
+var goldenVarints = []struct {
+	hex   string
+	value uint64
+	short bool // the shortest form
+}{
+	{"c2197c5eff14e88c", 151288809941952652, true},
+	{"9d7f3e7d", 494878333, true},
+	{"7bbd", 15293, true},
+	{"25", 37, true},
+	{"4025", 37, false},
+	{"80000025", 37, false},
+	{"c000000000000025", 37, false},
+	{"3f", 63, true},
+	{"4040", 64, true},
+	{"7fff", 16383, true},
+	{"80004000", 16384, true},
+	{"bfffffff", 1<<30 - 1, true},
+	{"c000000040000000", 1 << 30, true},
+	{"ffffffffffffffff", maxVarint, true},
+}
+
 func TestVarint(t *testing.T) {
-	for _, test := range []struct {
-		hex   string
-		value uint64
-		short bool // the shortest form
-	}{
-		{"c2197c5eff14e88c", 151288809941952652, true},
-		{"9d7f3e7d", 494878333, true},
-		{"7bbd", 15293, true},
-		{"25", 37, true},
-		{"4025", 37, false},
-		{"80000025", 37, false},
-		{"c000000000000025", 37, false},
-		{"3f", 63, true},
-		{"4040", 64, true},
-		{"7fff", 16383, true},
-		{"80004000", 16384, true},
-		{"bfffffff", 1<<30 - 1, true},
-		{"c000000040000000", 1 << 30, true},
-		{"ffffffffffffffff", maxVarint, true},
-	} {
+	for _, test := range goldenVarints {
 		b := unhex(t, test.hex)
 		v, n := consumeVarint(append(b, 0xaa))
 		if v != test.value || n != len(b) {
@@ -56,7 +58,7 @@ func TestVarint(t *testing.T) {
 	}
 }
 
-// goldenPayloads are documented in PROTOCOL.md.
+// goldenPayloads are vectors, some of them examples of PROTOCOL.md.
 var goldenPayloads = []struct {
 	name     string
 	distance int
@@ -145,23 +147,25 @@ func parseAll(payload []byte) (distance int, chunks []Chunk, err error) {
 	return p.Distance, chunks, nil
 }
 
+var refusedPayloads = []struct{ name, hex, want string }{
+	{"empty", "", "no distance in 0 bytes"},
+	{"distance cut off", "40", "no distance in 1 bytes"},
+	{"distance too long", "4200", "distance 512 >= 512"},
+	{"huge distance", "ffffffffffffffff", "distance 4611686018427387903 >= 512"},
+	{"number only", "0005", "field 2 of a chunk is cut off"},
+	{"no length", "00050005", "field 4 of a chunk is cut off"},
+	{"bytes cut off", "000500050568656c6c", "chunk of 5 bytes, 4 left"},
+	{"too long a message", "0005008001000101aa", "message of 65537 bytes > 65536"},
+	{"longer than its message", "000500010268656c", "2 bytes at offset 0 of a message of 1"},
+	{"past its message", "000501020268656c", "2 bytes at offset 1 of a message of 2"},
+	{"offset that would overflow", "0005ffffffffffffffff020268656c", "2 bytes at offset 4611686018427387903 of a message of 2"},
+	{"empty chunk", "0005000200", "empty chunk of a message of 2 bytes"},
+	{"empty message at an offset", "0005010000", "0 bytes at offset 1 of a message of 0"},
+	{"second chunk bad", "00050001016805", "field 2 of a chunk is cut off (chunk at byte 6 of 7)"},
+}
+
 func TestMessagePayloadRefused(t *testing.T) {
-	for _, test := range []struct{ name, hex, want string }{
-		{"empty", "", "no distance in 0 bytes"},
-		{"distance cut off", "40", "no distance in 1 bytes"},
-		{"distance too long", "4200", "distance 512 >= 512"},
-		{"huge distance", "ffffffffffffffff", "distance 4611686018427387903 >= 512"},
-		{"number only", "0005", "field 2 of a chunk is cut off"},
-		{"no length", "00050005", "field 4 of a chunk is cut off"},
-		{"bytes cut off", "000500050568656c6c", "chunk of 5 bytes, 4 left"},
-		{"too long a message", "0005008001000101aa", "message of 65537 bytes > 65536"},
-		{"longer than its message", "000500010268656c", "2 bytes at offset 0 of a message of 1"},
-		{"past its message", "000501020268656c", "2 bytes at offset 1 of a message of 2"},
-		{"offset that would overflow", "0005ffffffffffffffff020268656c", "2 bytes at offset 4611686018427387903 of a message of 2"},
-		{"empty chunk", "0005000200", "empty chunk of a message of 2 bytes"},
-		{"empty message at an offset", "0005010000", "0 bytes at offset 1 of a message of 0"},
-		{"second chunk bad", "00050001016805", "field 2 of a chunk is cut off (chunk at byte 6 of 7)"},
-	} {
+	for _, test := range refusedPayloads {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := ParseMessagePayload(unhex(t, test.hex))
 			if !errors.Is(err, ErrPayload) || !strings.Contains(err.Error(), test.want) {

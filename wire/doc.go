@@ -1,11 +1,12 @@
 // Package wire holds what travels between a peer and the daemon: kinds of datagrams, payload types, messages, chunks,
 // feedback, and the rules for names. It has no clock, no socket and no goroutine. PROTOCOL.md beside this file tells all
-// of it without Go.
+// of it without Go, and testdata/vectors has it as bytes: the tests here and in wire/secure read and make those, other implementations
+// do too, and the examples of PROTOCOL.md are some of them.
 //
 // Everything goes over one UDP port, at most [MaxDatagram] bytes each. The first byte tells the kind (RFC 7983):
 //
 //	first byte  second   kind    what it is
-//	0–3                  STUN    address validation (RFC 8489): package wire/secure
+//	0–3                  STUN    address validation, paths, hints (RFC 8489): package wire/secure
 //	20–63                DTLS    handshake (RFC 6347): package wire/secure
 //	128–191     192–223  SRTCP   feedback, reports, BYE (RFC 3550, 4585, 8888)
 //	128–191     other    SRTP    messages (payload type 100) and audio
@@ -27,8 +28,9 @@
 //
 // The packages:
 //
-//	wire         formats and names
+//	wire         formats, names, timers and limits of both sides
 //	wire/stream  the reliable ordered message stream, a state machine
 //	wire/repair  which audio packets are asked for and resent, a state machine
-//	wire/secure  identities, address validation, handshake, packet protection
+//	wire/secure  identities, address validation, handshake, packet protection, paths
+//	wire/internal/vector  reads and writes the vectors, for tests
 package wire

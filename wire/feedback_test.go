@@ -13,13 +13,13 @@ import (
 	"github.com/pion/rtcp"
 )
 
-// goldenReports are documented in PROTOCOL.md. The bytes were written by hand from RFC 8888, 3.1.
+// goldenReports are vectors, the first an example of PROTOCOL.md. The bytes were written by hand from RFC 8888, 3.1.
 var goldenReports = []struct {
 	name   string
 	report Report
 	hex    []string
 }{
-	{"three packets, the second is missing", Report{
+	{"three packets over a wrap, the second is missing", Report{
 		Sender: 2, Media: 1, Begin: 65535, Timestamp: 0x12345678,
 		Metrics: []rtcp.CCFeedbackMetricBlock{
 			{Received: true, ArrivalTimeOffset: 512},
@@ -123,6 +123,14 @@ func TestReportOfEveryLength(t *testing.T) {
 	}
 }
 
+var refusedReports = []struct{ name, hex string }{
+	{"num_reports beyond the packet", "8bcd0004 00000001 00000002 00090010 00000001"},
+	{"block cut off", "8bcd0003 00000001 00000002 00000001"},
+	{"length beyond the packet", "8bcd0009 00000001 00000002 00090000 00000001"},
+	{"no block", "8bcd0002 00000001 00000001"},
+	{"two blocks", "8bcd0006 00000001 00000002 00090000 00000002 00090000 00000001"},
+}
+
 func TestReportRefused(t *testing.T) {
 	long := Report{Metrics: make([]rtcp.CCFeedbackMetricBlock, MaxInFlight+1)}
 	if _, err := long.Append(nil); !errors.Is(err, ErrFeedback) {
@@ -140,11 +148,7 @@ func TestReportRefused(t *testing.T) {
 			t.Errorf("%s: %v", test.name, err)
 		}
 	}
-	for _, test := range []struct{ name, hex string }{
-		{"num_reports beyond the packet", "8bcd0004 00000001 00000002 00090010 00000001"},
-		{"block cut off", "8bcd0003 00000001 00000002 00000001"},
-		{"length beyond the packet", "8bcd0009 00000001 00000002 00090000 00000001"},
-	} {
+	for _, test := range refusedReports {
 		if r, err := parseReport(unhex(t, test.hex)); err == nil {
 			t.Errorf("%s: accepted as %+v", test.name, r)
 		}

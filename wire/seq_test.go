@@ -5,24 +5,28 @@ import (
 	"testing"
 )
 
+// unwrapStep is a sequence number that arrives, and what it is extended to.
+type unwrapStep struct {
+	seq  uint16
+	want uint64
+	ok   bool
+}
+
+var unwrapCases = []struct {
+	name  string
+	steps []unwrapStep
+}{
+	{"first as it is", []unwrapStep{{40000, 40000, true}}},
+	{"in order over the wrap", []unwrapStep{{65534, 65534, true}, {65535, 65535, true}, {0, 65536, true}, {1, 65537, true}}},
+	{"late over the wrap", []unwrapStep{{65535, 65535, true}, {2, 65538, true}, {65534, 65534, true}, {3, 65539, true}}},
+	{"half a cycle ahead is ahead", []unwrapStep{{0, 0, true}, {32767, 32767, true}}},
+	{"exactly half a cycle is behind", []unwrapStep{{0, 0, true}, {40, 40, true}, {32808, 0, false}, {41, 41, true}}},
+	{"before number 0", []unwrapStep{{3, 3, true}, {65535, 0, false}, {4, 4, true}}},
+	{"late numbers do not lower the reference", []unwrapStep{{60000, 60000, true}, {30000, 30000, true}, {20000, 85536, true}}},
+}
+
 func TestUnwrap(t *testing.T) {
-	type step struct {
-		seq  uint16
-		want uint64
-		ok   bool
-	}
-	for _, test := range []struct {
-		name  string
-		steps []step
-	}{
-		{"first as it is", []step{{40000, 40000, true}}},
-		{"in order over the wrap", []step{{65534, 65534, true}, {65535, 65535, true}, {0, 65536, true}, {1, 65537, true}}},
-		{"late over the wrap", []step{{65535, 65535, true}, {2, 65538, true}, {65534, 65534, true}, {3, 65539, true}}},
-		{"half a cycle ahead is ahead", []step{{0, 0, true}, {32767, 32767, true}}},
-		{"exactly half a cycle is behind", []step{{0, 0, true}, {40, 40, true}, {32808, 0, false}, {41, 41, true}}},
-		{"before number 0", []step{{3, 3, true}, {65535, 0, false}, {4, 4, true}}},
-		{"late numbers do not lower the reference", []step{{60000, 60000, true}, {30000, 30000, true}, {20000, 85536, true}}},
-	} {
+	for _, test := range unwrapCases {
 		t.Run(test.name, func(t *testing.T) {
 			var u Unwrapper
 			for i, s := range test.steps {

@@ -9,6 +9,7 @@
 //	Secrets      what a handshake leaves: the other side's fingerprint and the SRTP keys
 //	EarlyQueue   the few packets that come before the keys do
 //	Tx, Rx       SRTP and SRTCP, one direction each
+//	PathRequest  where a session is to be found now: asked and answered under its PathKey (STUN)
 //
 // # The way of a handshake
 //
@@ -24,6 +25,16 @@
 // keeps feeding the MemConn, because its last flight may have been lost and the client then asks
 // for it again, until the first packet that Rx opens, or HandshakeTimeout; then it calls Free. After
 // Free nothing of DTLS is left: no goroutine, no buffer, and no alert is sent.
+//
+// # Paths
+//
+// A session is a pair of keys, and its address may change. The peer's request (AppendPathRequest) carries a nonce of the
+// Validator for the address that it comes from, so that a copy from elsewhere is worth nothing; a count, so that a late one is not;
+// and MESSAGE-INTEGRITY-SHA256 under the PathKey. The daemon asks the address that it had (AppendPathQuestion) before it answers the new
+// one. There is one key for both directions: a request always has a NONCE and a question never, and ParsePathRequest and ParsePathQuestion
+// take only the one that the other side makes. Else a request that is sent back to its sender would be authentic. To packets from an
+// address that it does not know the daemon answers Validator.Hint, which is not authentic and so no more than a reason to ask.
+// Who counts, who waits and when a session moves is the callers' business; nothing here keeps state.
 //
 // # Rules of the keys
 //

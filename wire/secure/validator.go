@@ -78,8 +78,11 @@ func (v *Validator) Answer(dst, datagram []byte, from netip.AddrPort, now time.T
 	return append(dst, answer.Raw...), validated
 }
 
-// isWhole reports whether the message fills its datagram.
-func isWhole(m *stun.Message) bool { return len(m.Raw) == stunHeader+int(m.Length) }
+// isWhole reports whether the message fills its datagram and begins with the two zero bits of STUN (RFC 8489, 5), which the library
+// does not look at.
+func isWhole(m *stun.Message) bool {
+	return len(m.Raw) == stunHeader+int(m.Length) && m.Raw[0]>>6 == 0
+}
 
 func (v *Validator) good(nonce []byte, from netip.AddrPort, now time.Time) bool {
 	return hmac.Equal(nonce, v.nonce(from, now)) || hmac.Equal(nonce, v.nonce(from, now.Add(-nonceEvery)))
