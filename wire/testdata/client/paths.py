@@ -106,12 +106,12 @@ class Paths:
 
     def answer(self, datagram, request):
         """Answers the daemon's question whether the session is still here."""
-        name, colon, count = (request.get(stun.USERNAME) or b"").partition(b":")
-        if request.get(stun.NONCE) is not None or not stun.authentic(datagram, self.key):
+        name = stun.parse_username(request.get(stun.USERNAME))
+        if request.get(stun.NONCE) is not None or not name or name[0] != self.session.id:
             return
-        if not colon or name != self.session.id.hex().encode() or not count.isdigit():
+        if not stun.authentic(datagram, self.key):
             return
-        question = (int(count), request.transaction)
+        question = (name[1], request.transaction)
         if question[0] > self.question[0] or question == self.question:
             self.question = question
             self.session.heard = time.monotonic()

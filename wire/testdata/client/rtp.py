@@ -76,31 +76,41 @@ def decode(packet):
 
 
 def rtcp_packets(datagram):
-    """The (count or format, type, body behind the first 4 bytes) of each packet of an opened RTCP datagram."""
+    """The (count or format, type, body behind the first 4 bytes) of each packet of an opened RTCP datagram; none if one
+    of them is malformed."""
     packets = []
     while datagram:
-        if len(datagram) < 8 or datagram[0] >> 6 != 2:
+        if len(datagram) < 4 or datagram[0] >> 6 != 2:
             return []
         end = 4 + 4 * struct.unpack_from("!H", datagram, 2)[0]
-        if end > len(datagram) or end < 8:
+        packet = datagram[0] & 31, datagram[1], datagram[4:end]
+        if end > len(datagram) or not well_formed(*packet):
             return []
-        packets.append((datagram[0] & 31, datagram[1], datagram[4:end]))
+        packets.append(packet)
         datagram = datagram[end:]
     return packets
+
+
+def well_formed(count, kind, body):
+    """Whether the body is as long as its kind asks for."""
+    if kind == BYE:
+        text = 4 * count
+        return count >= 1 and len(body) >= text and (len(body) == text or text + 1 + body[text] <= len(body))
+    return len(body) >= {SENDER_REPORT: 24 + 24 * count, RECEIVER_REPORT: 4 + 24 * count, FEEDBACK: 8}.get(kind, 0)
 
 
 def rtcp(count, kind, body):
     return struct.pack("!BBH", 0x80 | count, kind, len(body) // 4) + body
 
 
-def keepalive():
-    """A receiver report without blocks, long enough to be answered by a hint."""
-    return rtcp(0, RECEIVER_REPORT, struct.pack("!I", PEER) + bytes(48))
+def keepalive(sender=PEER, filling=48):
+    """A receiver report without blocks; the peer's is long enough to be answered by a hint."""
+    return rtcp(0, RECEIVER_REPORT, struct.pack("!I", sender) + bytes(filling))
 
 
-def bye(reason):
+def bye(reason, sender=PEER):
     text = reason.encode()
-    body = struct.pack("!IB", PEER, len(text)) + text
+    body = struct.pack("!I", sender) + (bytes([len(text)]) + text if text else b"")
     return rtcp(1, BYE, body + bytes(-len(body) % 4))
 
 
@@ -108,8 +118,8 @@ def bye_reason(body):
     return body[5 : 5 + body[4]].decode("utf-8", "replace") if len(body) > 4 else ""
 
 
-def nack(ssrc, sequences):
-    """A NACK of the peer about a stream; sequences ascend, modulo 2^16."""
+def nack(ssrc, sequences, sender=PEER):
+    """A NACK about a stream; sequences ascend, modulo 2^16."""
     pairs = []
     for sequence in sequences:
         ahead = (sequence - pairs[-1][0]) & 0xFFFF if pairs else 0
@@ -117,7 +127,7 @@ def nack(ssrc, sequences):
             pairs[-1][1] |= 1 << ahead - 1
         else:
             pairs.append([sequence, 0])
-    return rtcp(NACK, FEEDBACK, struct.pack("!II", PEER, ssrc) + b"".join(struct.pack("!HH", *p) for p in pairs[:16]))
+    return rtcp(NACK, FEEDBACK, struct.pack("!II", sender, ssrc) + b"".join(struct.pack("!HH", *p) for p in pairs[:16]))
 
 
 def nacked(body):

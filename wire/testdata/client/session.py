@@ -9,6 +9,9 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
+
+from google.protobuf.message import DecodeError
 
 import dtls
 import paths
@@ -18,7 +21,6 @@ import stun
 
 DEATH_TIME, KEEPALIVE, AUDIO_REPORT, PING, BYE_SPACING = 30, 15, 5, 15, 0.05
 STUN_REPEAT, LONGEST_STUN_REPEAT = 0.25, 1.0
-CREDIT, RAISE = 1 << 18, 1 << 16
 
 
 def schema():
@@ -35,6 +37,18 @@ def schema():
 
 
 pb = schema()
+
+
+def decode_message(data):
+    """The Message, or None if the bytes are not exactly one."""
+    message = pb.Message()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            whole = message.MergeFromString(data) == len(data)
+    except DecodeError:
+        return None
+    return message if whole else None
 
 
 class Over(Exception):
@@ -111,8 +125,7 @@ class Session:
         self.requests, self.id, self.welcome = 0, b"", None
         self.ids = random.getrandbits(40) << 24
         self.talks, self.streams = {}, {}  # by SSRC: what takes NACKs, what takes audio
-        self.consumed, self.granted = 0, CREDIT  # of Entries
-        self.published, self.limit = 0, CREDIT  # of Publishes
+        self.credit = stream.Credit()
         now = time.monotonic()
         self.heard = self.reported = self.spoke = now  # times of the last sign of life, report and message
         self.audio = 0.0  # when audio was sent or received
@@ -145,9 +158,7 @@ class Session:
         """Sends a message to a room and returns its id; the receipt comes later."""
         self.ids += 1
         message = pb.Message(publish=pb.Publish(room=room, id=id or self.ids, body=body))
-        size = message.ByteSize()
-        self.run(lambda: self.published + size <= self.limit)
-        self.published += size
+        self.run(lambda: self.credit.send(message.ByteSize()))
         self.post(publish=message.publish)
         return message.publish.id
 
@@ -274,25 +285,20 @@ class Session:
                 raise Over(rtp.bye_reason(body))
 
     def take_message(self, data):
-        try:
-            message = pb.Message.FromString(data)
-        except Exception:  # protobuf's DecodeError: malformed, dropped
-            return
-        kind = message.WhichOneof("kind")
-        if kind is None:
-            return
+        message = decode_message(data)
+        kind = message and message.WhichOneof("kind")
+        if not kind:
+            return  # malformed, or not known
         value = getattr(message, kind)
         if kind == "welcome":
             self.welcome, self.id = value, value.session_id
         elif kind == "receipt" or kind == "refused" and value.id:
             self.receipts[value.id] = value
         elif kind == "credit":
-            self.limit = max(self.limit, value.limit)
+            self.credit.raised(value.limit)
         elif kind == "entry":
-            self.consumed += len(data)
-            if self.consumed + CREDIT - self.granted >= RAISE:
-                self.granted = self.consumed + CREDIT
-                self.post(credit=pb.Credit(limit=self.granted))
+            if limit := self.credit.consume(len(data)):
+                self.post(credit=pb.Credit(limit=limit))
         elif kind not in ("pong", "presence", "talk_start", "talk_end", "talk_report", "room_info"):
             self.answers[value.request] = value
         if kind in self.handlers:

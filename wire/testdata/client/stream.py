@@ -10,6 +10,7 @@ import rtp
 
 CHUNK, PAYLOAD = 1152, 1172  # the most bytes of a chunk, and of the payload of a packet
 WINDOW, AHEAD, PACKETS, ROOM, LARGEST = 16, 4096, 512, 1 << 20, 1 << 16
+CREDIT, RAISE = 1 << 18, 1 << 16
 REPORT_DELAY, LONGEST_PROBE = 0.025, 2.0
 
 
@@ -59,12 +60,16 @@ def decode_payload(payload):
     return distance, chunks
 
 
-def encode_report(sender, media, begin, ages, now):
-    """A report: ages has the seconds since each packet from begin on arrived, None for one that is missing."""
-    metrics = [0 if age is None else 0x8000 | min(int(age * 1024), 0x1FFE) for age in ages]
+def encode_report(sender, media, begin, metrics, timestamp):
+    """A report on the packets from begin on."""
     body = struct.pack("!IIHH", sender, media, begin & 0xFFFF, len(metrics))
     body += b"".join(struct.pack("!H", m) for m in metrics + [0] * (len(metrics) % 2))
-    return rtp.rtcp(rtp.CCFB, rtp.FEEDBACK, body + struct.pack("!I", int(now * 65536) & 0xFFFFFFFF))
+    return rtp.rtcp(rtp.CCFB, rtp.FEEDBACK, body + struct.pack("!I", timestamp & 0xFFFFFFFF))
+
+
+def metric(age):
+    """The metric of a packet that arrived so many seconds ago; None: it is missing."""
+    return 0 if age is None else 0x8000 | min(int(age * 1024), 0x1FFE)
 
 
 def decode_report(body):
@@ -76,6 +81,32 @@ def decode_report(body):
     if count > PACKETS or len(body) != 12 + (count + 1) // 2 * 4 + 4:
         return None
     return sender, media, begin, struct.unpack_from("!%dH" % count, body, 12)
+
+
+class Credit:
+    """Bytes of bulky messages: of those that this side sends, and of those that it takes."""
+
+    def __init__(self):
+        self.sent = self.consumed = 0
+        self.limit = self.granted = CREDIT
+
+    def send(self, size):
+        """Whether a message of that size may go; if so it is counted."""
+        fits = self.sent + size <= self.limit
+        self.sent += size if fits else 0
+        return fits
+
+    def raised(self, limit):
+        """Takes the limit of a Credit."""
+        self.limit = max(self.limit, limit)
+
+    def consume(self, size):
+        """Counts a message that was taken; returns the limit of the Credit that is due, or None."""
+        self.consumed += size
+        if self.consumed + CREDIT - self.granted < RAISE:
+            return None
+        self.granted = self.consumed + CREDIT
+        return self.granted
 
 
 class Sender:
@@ -220,6 +251,8 @@ class Receiver:
             return []
         first = self.highest is None
         number = sequence if first else extend(sequence, self.highest)
+        if number < 0:
+            return []
         news = self.accept(chunks)
         if news is None:
             self.report_at = self.report_at or now + REPORT_DELAY
@@ -268,4 +301,4 @@ class Receiver:
             return None
         begin = max(self.begin, self.highest - PACKETS + 1)
         ages = [now - self.arrived[n] if n in self.arrived else None for n in range(begin, self.highest + 1)]
-        return encode_report(rtp.PEER, rtp.DAEMON, begin, ages, now)
+        return encode_report(rtp.PEER, rtp.DAEMON, begin, [metric(age) for age in ages], int(now * 65536))

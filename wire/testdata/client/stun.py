@@ -2,7 +2,9 @@
 
 import hashlib
 import hmac
+import ipaddress
 import os
+import re
 import struct
 
 REQUEST, SUCCESS, ERROR = 0x0001, 0x0101, 0x0111
@@ -74,8 +76,9 @@ def binding_request(nonce=None):
 
 
 def path_request(session_id, count, nonce):
-    """A request to move the session to the address it comes from; encode it with the path key to 160 bytes."""
-    return Message(REQUEST, None, [(USERNAME, username(session_id, count)), (NONCE, nonce)])
+    """A request to move the session to the address it comes from (or, without nonce, the daemon's question); encode it
+    with the path key to 160 bytes."""
+    return Message(REQUEST, None, [(USERNAME, username(session_id, count))] + ([(NONCE, nonce)] if nonce else []))
 
 
 def path_success(request, address, key):
@@ -88,6 +91,14 @@ def username(session_id, count):
     return b"%s:%d" % (session_id.hex().encode(), count)
 
 
+def parse_username(value):
+    """The session id and the count of a path request, or None."""
+    match = re.fullmatch(rb"([0-9a-f]{32}):([1-9][0-9]{0,19})", value or b"")
+    if not match or int(match[2]) >= 1 << 64:
+        return None
+    return bytes.fromhex(match[1].decode()), int(match[2])
+
+
 def mapped_address(address, transaction):
     """The value of XOR-MAPPED-ADDRESS: family, port and address, masked."""
     ip, mask = packed(address[0]), struct.pack("!I", COOKIE) + transaction
@@ -96,7 +107,5 @@ def mapped_address(address, transaction):
 
 
 def packed(host):
-    import ipaddress
-
     ip = ipaddress.ip_address(host.split("%")[0])
     return (getattr(ip, "ipv4_mapped", None) or ip).packed
