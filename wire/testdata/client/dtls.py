@@ -68,19 +68,20 @@ def cut(profile, material):
 def handshake(socket, identity, profiles=(GCM, CM)):
     """Shakes hands over a connected socket whose address is validated; raises TimeoutError."""
     connection = connect(identity, profiles)
-    deadline = time.monotonic() + HANDSHAKE_TIME
+    deadline, flight = time.monotonic() + HANDSHAKE_TIME, []
     while not finished(connection):
-        for datagram in outgoing(connection):
-            send(socket, datagram)
+        flight = transmit(socket, outgoing(connection)) or flight
         if time.monotonic() > deadline:
             raise TimeoutError("the handshake timed out")
         socket.settimeout(FLIGHT_REPEAT)
         try:
             connection.bio_write(records(socket.recv(2048)))
         except (TimeoutError, ConnectionRefusedError):
-            SSL._lib.DTLSv1_handle_timeout(connection._ssl)  # repeats the flight by OpenSSL's own clock: 1 s, doubling
-    for datagram in outgoing(connection):
-        send(socket, datagram)
+            # OpenSSL repeats a flight after 1 s, 2 s, 4 s … In between the same datagrams go once more: the daemon takes
+            # them if the first were lost.
+            SSL._lib.DTLSv1_handle_timeout(connection._ssl)
+            transmit(socket, flight)
+    transmit(socket, outgoing(connection))
     return keys(connection)
 
 
@@ -108,11 +109,13 @@ def finished(connection):
         raise ConnectionError(f"the handshake failed: {error}") from error
 
 
-def send(socket, datagram):
-    try:
-        socket.send(datagram)
-    except ConnectionRefusedError:
-        pass  # an ICMP answer to an earlier one; the time decides
+def transmit(socket, datagrams):
+    for datagram in datagrams:
+        try:
+            socket.send(datagram)
+        except ConnectionRefusedError:
+            pass  # an ICMP answer to an earlier one; the time decides
+    return datagrams
 
 
 def outgoing(connection):

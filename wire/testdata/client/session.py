@@ -186,16 +186,15 @@ class Session:
     def run(self, until=lambda: False, timeout=None):
         """Goes on until the condition holds: True; or the time is up: False. Raises Over."""
         deadline = time.monotonic() + timeout if timeout is not None else None
-        while not until():
-            now = time.monotonic()
-            if deadline is not None and now >= deadline:
+        while True:
+            self.tick(time.monotonic())
+            if until():
+                return True
+            if deadline is not None and time.monotonic() >= deadline:
                 return False
-            self.tick(now)
             ready, _, _ = select.select(self.sockets(), [], [], max(0, self.next_timer(deadline) - time.monotonic()))
             for sock in ready:
                 self.read(sock)
-        self.tick(time.monotonic())
-        return True
 
     def sockets(self):
         return [self.socket] + self.paths.sockets()
