@@ -74,7 +74,7 @@ class Paths:
         if message is None:
             return
         if message.kind == stun.REQUEST:
-            if sock is self.session.socket:
+            if sock is self.session.socket and self.candidate in (None, sock):  # not one that is being left
                 self.answer(datagram, message)
         elif self.request and sock is self.candidate and message.transaction == self.request.transaction:
             self.answered(datagram, message, now)
