@@ -75,6 +75,9 @@ lint: deps-build $(LINT) ## check format, vet, the build without cgo, linters, t
 bench: deps-build ## run the benchmarks
 	$(GO) test $(TAGS) -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 
+bench-loss: deps-build ## messages over a lossy path, beside TCP and QUIC (root, 1 min); LOSSFLAGS=-check
+	$(GO) run $(TAGS) ./cmd/internal/benchloss $(LOSSFLAGS)
+
 install: | $(BIN)/yodel $(BIN)/yodeld ## install below $(DESTDIR)$(PREFIX); starts nothing
 	install -D -m 0755 $(BIN)/yodel $(DESTDIR)$(BINDIR)/yodel
 	install -D -m 0755 $(BIN)/yodeld $(DESTDIR)$(BINDIR)/yodeld
