@@ -15,7 +15,8 @@ const (
 	MaxAnnounced = 1024
 
 	maxRemembered = 4 * MaxStreams  // talks that ended, so that late packets do not start them again
-	idleAfter     = 10 * SampleRate // a talk without packets has ended; an ended one is forgotten
+	idleAfter     = 35 * SampleRate // a talk without packets has ended: its session, which ends after 30 s of silence, would have ended it
+	forgetAfter   = 10 * SampleRate // a talk that has ended is forgotten
 	announcedFor  = 70 * SampleRate // a talk that was announced may begin this late: the longest room delay is 60 s
 	holdAhead     = 2 * SampleRate  // a packet may come this much before its time, beyond the lead
 )
@@ -218,7 +219,7 @@ func (p *Playout) expire() {
 			p.missed(s, p.next)
 			return true
 		}
-		return s.state == done && quiet > idleAfter
+		return s.state == done && quiet > forgetAfter
 	})
 	for excess := p.count(isDone) - maxRemembered; excess > 0; excess-- {
 		p.forgetOldest()

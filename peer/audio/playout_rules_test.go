@@ -224,7 +224,11 @@ func TestATalkWithoutPacketsEnds(t *testing.T) {
 	for k := range 10 {
 		d.speak(int64(480*k), 1, k, 0, 0)
 	}
-	d.pullTo(12 * SampleRate)
+	d.pullTo(31 * SampleRate)
+	if len(d.events) != 1 {
+		t.Errorf("a talk ends while its session may still go on: %+v", d.events)
+	}
+	d.pullTo(idleAfter + SampleRate)
 	if len(d.events) != 2 || d.events[1].Kind != TalkEnded || d.events[1].Samples != 4800 || d.events[1].Stats.Lost != 0 {
 		t.Errorf("%+v", d.events)
 	}
