@@ -13,6 +13,8 @@
 //	outbox       messages that are not acknowledged, cut into fragments, and which fragment goes next
 //	sentPackets  what each packet carried and its fate; loss and probes (RFC 9002, 6)
 //	rtt, reno    round-trip time and congestion window (RFC 9002, 5 and 7)
+//	history      which packets were lost lately, and so how many messages a packet repeats
+//	brake        stops repeats that make a queue
 //	inbox        puts chunks together and messages into order, with bounded memory
 //	acks         which packets arrived, and when a report is due
 //	ring         the queue by number that they are built on
@@ -20,6 +22,32 @@
 // Where it leaves RFC 9002: the window does not fall under 16 datagrams while the path shows no queue (see floorWindow), the
 // backoff of probes is capped at 2 s, a probe carries the oldest outstanding data, a recovery period without
 // reason is undone, and nothing is paced.
+//
+// # Repeats
+//
+// When loss was measured, a packet repeats up to four of the latest messages that are not acknowledged. Random loss and that of a short
+// queue which the repeats themselves fill look the same, so the brake watches the round-trip time instead: where repeats are more than
+// the link carries, a packet takes longer to send than the time to the next message. One round trip clearly longer than without repeats
+// (20 ms and the usual deviation) stops them until a shorter one; four in a row put them on hold for 64 packets, in which loss and
+// round-trip time are measured without repeats. Then they begin again with one; the hold doubles up to 4096 packets while that fails. A
+// new stream repeats one message until the first loss or 48 packets.
+//
+// Measured with messages of 200 bytes, 30 ms each way besides the link, p50/p99 in ms:
+//
+//	link        messages/s  queue    loss           without repeats  with them
+//	64 kbit/s   20          100 ms   0              63/63            63/63, same bytes (without the brake 571/1028, 4 times the bytes)
+//	64 kbit/s   20          250 ms   0              63/63            63/63
+//	64 kbit/s   30          250 ms   0              63/63            63/186
+//	32 kbit/s   10          100 ms   5 %            96/465           96/514
+//	64 kbit/s   20          100 ms   5 %            63/296           63/341
+//	64 kbit/s   20          250 ms   5 %            63/296           63/396
+//	64 kbit/s   20          100 ms   20 %           172/818          196/900
+//	1 Mbit/s, 64 kbit/s for 400 of 1000 messages, and back:
+//	            20          100 ms   5 %            32/246           32/281
+//	1 Mbit/s    100         100 ms   20 %           95/301           39/94
+//
+// What the brake can not see is a queue shorter than its 20 ms behind messages in quick succession: at 500 kbit/s, 100 messages a second
+// and a queue of 20 ms, 5 % loss gives 63/607 instead of 34/153.
 //
 // # The caller's duties
 //

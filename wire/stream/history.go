@@ -14,7 +14,7 @@ const (
 // taken back exactly. It ends with the highest number that arrived; what is in doubt below it counts as arrived.
 type history struct {
 	bits        [longHistory / 64]uint64 // by the number's low bits; 1: lost
-	first, end  int64                    // of the stream, and after the highest that arrived
+	first, end  int64                    // from which on loss counts, and after the highest that arrived
 	short, long int                      // how many were lost of the latest shortHistory and longHistory
 }
 
@@ -33,7 +33,7 @@ func (h *history) reach(number int64) {
 
 // set notes the fate of a packet below the highest that arrived: 1 lost, 0 arrived after all.
 func (h *history) set(number int64, to int) {
-	if number < h.end-longHistory || number >= h.end || h.bit(number) == to {
+	if number < max(h.first, h.end-longHistory) || number >= h.end || h.bit(number) == to {
 		return
 	}
 	change := 2*to - 1
@@ -65,7 +65,7 @@ func (h *history) repeats() int {
 	switch rate := h.rate(); {
 	case h.long == 0 && h.known() >= unproven:
 		return 0
-	case rate < 0.02:
+	case rate < 0.02, h.long == 0: // a new path: three would fill the queue of a slow one before it can tell
 		return 1
 	case rate < 0.10:
 		return 3

@@ -59,7 +59,7 @@ func TestRepeatsByLoss(t *testing.T) {
 		packets, way int // every way-th is lost
 		want         int
 	}{
-		{"nothing known", 0, 0, 3},
+		{"nothing known", 0, 0, 1},
 		{"a little known", unproven - 1, 0, 1},
 		{"clean", unproven, 0, 0},
 		{"1 %", 600, 100, 1},

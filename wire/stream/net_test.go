@@ -14,6 +14,9 @@ import (
 	"yodel/wire"
 )
 
+// ipUDP is the size of the headers of IPv4 and UDP.
+const ipUDP = 28
+
 // t0 is when every test begins.
 var t0 = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
@@ -23,6 +26,10 @@ type conditions struct {
 	delay, jitter time.Duration // each datagram takes delay ± jitter, so that they overtake each other
 	firstSeq      uint64
 	seed          uint64 // 0: a random one
+	// A link that carries rate bit/s, IP and UDP headers included, behind a queue that takes a datagram while less than so long is
+	// before it. 0: no limit.
+	rate  int
+	queue time.Duration
 }
 
 // network joins two streams, a peer and a daemon, in simulated time.
@@ -33,6 +40,7 @@ type network struct {
 	now    time.Time
 	ends   [2]*end
 	flying deliveries
+	free   [2]time.Time // when the link from this end has sent all that waits
 	count  int
 	black  bool                                 // loses everything
 	drop   func(from int, datagram []byte) bool // loses what it says
@@ -142,12 +150,27 @@ func (n *network) transmit(from int, datagram []byte) {
 		if n.c.jitter > 0 {
 			delay += time.Duration(n.random.Int64N(int64(2*n.c.jitter))) - n.c.jitter
 		}
-		if lost || n.black || n.drop != nil && n.drop(from, datagram) {
+		wait, room := n.pass(from, len(datagram)+overhead)
+		delay += wait
+		if lost || !room || n.black || n.drop != nil && n.drop(from, datagram) {
 			continue
 		}
 		n.count++
 		heap.Push(&n.flying, delivery{n.now.Add(delay), n.count, 1 - from, append([]byte(nil), datagram...)})
 	}
+}
+
+// pass sends a protected datagram over the link: how long that takes, or that the queue has no room.
+func (n *network) pass(from, size int) (wait time.Duration, room bool) {
+	if n.c.rate == 0 {
+		return 0, true
+	}
+	n.free[from] = later(n.free[from], n.now)
+	if n.free[from].Sub(n.now) > n.c.queue {
+		return 0, false
+	}
+	n.free[from] = n.free[from].Add(time.Duration(size+ipUDP) * 8 * time.Second / time.Duration(n.c.rate))
+	return n.free[from].Sub(n.now), true
 }
 
 // deliver hands a datagram to an end as its caller would.

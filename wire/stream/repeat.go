@@ -12,16 +12,13 @@ const (
 	earlySpacing = 3
 )
 
-// repeats is how many of the latest messages a packet may repeat now: none when the path shows a queue or congestion, as that may be
-// of their own making, or when messages wait that were never sent, as the window is the limit then.
+// repeats is how many of the latest messages a packet may repeat now: none when the path shows a queue (brake) or congestion, as that
+// may be of their own making, or when messages wait that were never sent, as the window is the limit then.
 func (s *Stream) repeats() int {
-	if _, fresh := s.out.nextFresh(); fresh || s.reno.floor(&s.rtt) < floorWindow || s.rtt.queued() {
+	if _, fresh := s.out.nextFresh(); fresh || s.reno.floor(&s.rtt) < floorWindow {
 		return 0
 	}
-	if !s.rtt.measured() {
-		return 1 // three would fill the queue of a slow path before it can tell
-	}
-	return s.history.repeats()
+	return min(s.history.repeats(), s.brake.allowed(s.sent.end()))
 }
 
 // repeatLimit is how long a packet may become by repeats: an eighth of what is left of the window, so that without news of the other
@@ -46,9 +43,9 @@ func (p *packer) repeat(recent []int64) (n int) {
 // probeEarly tells if a lossy path makes it worth while to send the oldest messages once more before the probe timeout: the oldest one
 // should have been acknowledged by now. Everything behind it waits for it. Measured at 20 % loss (package documentation): without these
 // probes the worst of 300 p99 is 190 ms instead of 92, and putting the oldest messages in the place of repeats of the latest makes
-// as many new holes as it mends.
+// as many new holes as it mends. Before the first loss there are none: on a slow link a full packet more is a queue for seconds.
 func (s *Stream) probeEarly(now time.Time) bool {
-	if s.backoff > 0 || s.sent.end() < s.earlyNext || s.reno.inFlight > s.window()*3/4 || s.repeats() == 0 ||
+	if s.history.long == 0 || s.backoff > 0 || s.sent.end() < s.earlyNext || s.reno.inFlight > s.window()*3/4 || s.repeats() == 0 ||
 		!s.out.overdue(now.Add(-s.rtt.smoothed-maxAckDelay)) {
 		return false
 	}

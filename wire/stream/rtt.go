@@ -17,6 +17,7 @@ const (
 // rtt estimates the round-trip time (RFC 9002, 5).
 type rtt struct {
 	latest, smoothed, variance time.Duration
+	adjusted                   time.Duration // latest without the delay of the report
 	least                      time.Duration // 0: to be taken from the next sample
 	first                      time.Time     // of the first sample; zero: none yet
 }
@@ -33,6 +34,7 @@ func (r *rtt) measured() bool { return !r.first.IsZero() }
 // sample takes the time from the sending of the highest packet that a report newly acknowledges to now.
 func (r *rtt) sample(now time.Time, latest, ackDelay time.Duration) {
 	r.latest = max(latest, time.Nanosecond)
+	r.adjusted = max(latest-min(ackDelay, maxAckDelay), time.Nanosecond)
 	if r.least == 0 {
 		r.least = r.latest
 	}
@@ -53,12 +55,6 @@ func (r *rtt) sample(now time.Time, latest, ackDelay time.Duration) {
 	}
 	r.variance = (3*r.variance + (r.smoothed - adjusted).Abs()) / 4
 	r.smoothed = (7*r.smoothed + adjusted) / 8
-}
-
-// queued tells that the path seems to have a queue that repeats would fill: the latest or the smoothed time is more than twice the least.
-// That is before the window loses its floor (reno.floor).
-func (r *rtt) queued() bool {
-	return r.least > 0 && max(r.smoothed, r.latest) > 2*max(r.least, noQueue)
 }
 
 // forgetLeast makes the next sample the least one.

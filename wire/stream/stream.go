@@ -42,6 +42,7 @@ type Stream struct {
 	rtt     rtt
 	reno    reno
 	history history
+	brake   brake
 
 	lossTimer time.Time // when the oldest packet in doubt is lost; zero: none in doubt
 	backoff   int       // probe timeouts since the last acknowledgement
@@ -59,6 +60,7 @@ func New(cfg Config, now time.Time) *Stream {
 	s := &Stream{cfg: cfg, start: now, heard: now}
 	s.sent.first = int64(cfg.FirstSeq)
 	s.history.init(s.sent.first)
+	s.brake.init(s.sent.first)
 	s.rtt.init(cfg.InitialRTT)
 	s.reno.init()
 	return s
@@ -119,6 +121,7 @@ func (s *Stream) Revive(now time.Time) {
 		return
 	}
 	s.rtt.forgetLeast()
+	s.brake.forget()
 	if s.backoff > 0 && s.sent.inFlight > 0 {
 		s.backoff, s.probes = 0, probesPerTimeout
 	}
