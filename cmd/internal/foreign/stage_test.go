@@ -133,7 +133,7 @@ func (s *stage) start(path string, args ...string) *process {
 	s.t.Helper()
 	r, w := io.Pipe()
 	cmd := exec.CommandContext(s.t.Context(), path, args...)
-	cmd.Env = append(os.Environ(), "HOME="+s.dir)
+	cmd.Env = append(os.Environ(), "HOME="+s.dir, "PYTHONDONTWRITEBYTECODE=1")
 	cmd.Stdout, cmd.Stderr = w, w
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
