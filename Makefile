@@ -27,7 +27,7 @@ LINT         := .tools/golangci-lint-$(LINT_VERSION)
 PROTOC_GEN   := .tools/protoc-gen-go
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-build deps-test build demo test test-net race fuzz lint bench install generate clean
+.PHONY: help deps deps-build deps-test build demo test test-net race fuzz lint bench bench-loss install generate clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
