@@ -86,7 +86,7 @@
 // # Paths
 //
 // A session is its keys, not its addresses. A path check asks the daemon, by a path request with the session's id and an authentic answer,
-// whether it still has the session and where; it repeats the question after 250 ms to 1 s until there is an answer or the session is
+// whether it still has the session and where; it repeats the question after 250 ms to 1 s, anew after 3 s, until there is an answer or the session is
 // dead. It begins
 //
 //   - with a hint of the daemon, which does not know the address that it is sent from; once a second at most, because anyone can forge one;

@@ -20,6 +20,9 @@ const (
 	besideFor = 10 * time.Second
 	// freeRenewals is how many fresh nonces of one question are answered at once; later ones wait for the question's turn.
 	freeRenewals = 2
+	// requestFor is how long one request is repeated: the daemon has long decided about it then, perhaps that the session stays where
+	// it was, and does not decide again.
+	requestFor = 3 * time.Second
 )
 
 // paths is where a session is reached: the link in use, and what is asked about it and about others.
@@ -56,6 +59,7 @@ type question struct {
 	txid     [12]byte
 	nonce    []byte
 	request  []byte
+	made     time.Time // the request
 	wait     time.Duration
 	next     time.Time // when it goes again
 	renewals int
@@ -69,7 +73,8 @@ func (q *question) send(now time.Time) {
 }
 
 // renew makes another request of a question, which must be sent.
-func (p *paths) renew(q *question, nonce []byte) {
+func (p *paths) renew(now time.Time, q *question, nonce []byte) {
+	q.made = now
 	p.count++
 	_, _ = rand.Read(q.txid[:]) // never fails: crypto/rand
 	q.nonce = nonce
@@ -131,7 +136,7 @@ func (e *engine) pose(now time.Time, q *question, nonce []byte) {
 	if !s.check.open() {
 		s.check.began = now
 	}
-	s.renew(q, nonce)
+	s.renew(now, q, nonce)
 	q.send(now)
 }
 
@@ -170,8 +175,25 @@ func (e *engine) advancePath(now time.Time) {
 	}
 	for _, q := range [...]*question{c.here, c.beside} {
 		if q != nil && !now.Before(q.next) {
-			q.send(now)
+			e.askAgain(now, q)
 		}
+	}
+}
+
+// askAgain repeats a question, after a while by another request.
+func (e *engine) askAgain(now time.Time, q *question) {
+	if q.nonce != nil && now.Sub(q.made) >= requestFor {
+		e.s.renew(now, q, q.nonce)
+		e.outrank(now, q)
+	}
+	q.send(now)
+}
+
+// outrank keeps the highest count with a question beside: the daemon drops those below.
+func (e *engine) outrank(now time.Time, by *question) {
+	if b := e.s.check.beside; b != nil && b != by && b.nonce != nil {
+		e.s.renew(now, b, b.nonce)
+		b.send(now)
 	}
 }
 
@@ -248,19 +270,16 @@ func (e *engine) pathReply(now time.Time, q *question, datagram []byte) bool {
 	return true
 }
 
-// nonce asks again with a nonce. A question beside must have the highest count: the daemon drops those below.
+// nonce asks again with a nonce.
 func (e *engine) nonce(now time.Time, q *question, nonce []byte) {
 	s := e.s
-	s.renew(q, nonce)
+	s.renew(now, q, nonce)
 	if q.renewals < freeRenewals {
 		q.renewals++
 		q.wait = firstRetry
 		q.send(now)
 	}
-	if b := s.check.beside; b != nil && b != q && b.nonce != nil {
-		s.renew(b, b.nonce)
-		b.send(now)
-	}
+	e.outrank(now, q)
 }
 
 // pathFound goes on where the answer came: on the present link, or on the new one.

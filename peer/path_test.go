@@ -416,6 +416,31 @@ func TestAPathRequestIsRepeated(t *testing.T) {
 	}
 }
 
+// The daemon may have decided that the session stays where it was: what it is asked later is another request.
+func TestAPathRequestWithoutAnAnswerIsMadeAnew(t *testing.T) {
+	r, sent := pathRig(t)
+	r.cut = true
+	r.e.askHere(r.now, []byte("a nonce"))
+	for range 2000 {
+		r.now = r.now.Add(5 * time.Millisecond)
+		r.e.advance(r.now)
+	}
+	counts := make(map[uint64]int)
+	var newest secure.PathRequest
+	for _, b := range *sent {
+		newest, _ = secure.ParsePathRequest(b)
+		counts[newest.Count]++
+	}
+	if len(counts) != 4 || newest.Count != 4 || counts[1] != 5 || string(newest.Nonce) != "a nonce" {
+		t.Errorf("requests by their counts: %v, the newest %+v", counts, newest)
+	}
+	key := r.e.s.key
+	r.e.receive(r.now, secure.AppendPathAnswer(nil, newest.TxID, daemonAddr, &key), r.now)
+	if r.e.s.check.open() {
+		t.Error("the answer to the newest is not taken")
+	}
+}
+
 func TestTheDaemonsQuestionIsAnsweredOnTheLinkInUse(t *testing.T) {
 	r, sent := pathRig(t)
 	key := r.e.s.key
