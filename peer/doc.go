@@ -110,6 +110,7 @@
 // next. The old session is closed with BYE when its talkspurts have their reports, after 10 s at the latest. Entries of a room are taken from the
 // new session only behind its Joined, because those before it do not follow on what has come. If the handshake fails, or Hello is refused, it is
 // tried again 5 s to 10 min later; nothing is told of all this, but who came and went meanwhile, as *Presence.
+// A Welcome with another id tells that the daemon has been started again: the present session is lost.
 //
 // # Reconnects
 //
