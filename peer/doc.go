@@ -90,7 +90,8 @@
 // dead. It begins
 //
 //   - with a hint of the daemon, which does not know the address that it is sent from; once a second at most, because anyone can forge one;
-//   - 5 s after the later of the last sign of life and of the sending of what has no answer: an idle session asks nothing;
+//   - 5 s after the later of the last sign of life and of the sending of what has no answer: an idle session asks nothing (before that, after 0.5, 1, 2
+//     and 4 s, a report goes out, which is long enough for a hint where what was sent is not);
 //   - when a stream that is heard pauses, and when the network takes no datagram (no route, the local address is gone);
 //   - when a change of the network has given the daemon another local address here (told on Linux by a route socket, elsewhere found
 //     out by the two before this).

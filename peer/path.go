@@ -18,6 +18,9 @@ const (
 	leaveAfter = 2 * time.Second
 	// besideFor is how long a new link is asked while the present one is alive.
 	besideFor = 10 * time.Second
+	// showAfter is how long nothing must have come that should have for a report to show the daemon where the peer is: a line may be too short for a
+	// hint. Reports follow when twice that time has passed, and so on until the path is in doubt.
+	showAfter = 500 * time.Millisecond
 	// freeRenewals is how many fresh nonces of one question are answered at once; later ones wait for the question's turn.
 	freeRenewals = 2
 )
@@ -30,6 +33,7 @@ type paths struct {
 	count   uint64           // of the own questions
 	heard   time.Time        // when something authentic came
 	waits   time.Time        // since when an answer is outstanding; zero: none is
+	shown   time.Time        // when a report was sent because of that
 	hinted  time.Time        // when a hint began a check
 	failed  error            // what the network said of the present link, to be looked into
 	leaving *link            // nil: none
@@ -161,6 +165,10 @@ func (e *engine) advancePath(now time.Time) {
 		e.log.Debug("the network does not take datagrams", "error", err)
 		e.doubtPath(now)
 	}
+	if at := s.showAt(); !at.IsZero() && !now.Before(at) {
+		s.shown = now
+		e.report(now)
+	}
 	if at := s.doubtAt(); !at.IsZero() && !now.Before(at) {
 		e.doubtPath(now)
 	}
@@ -180,16 +188,33 @@ func (s *session) doubtAt() time.Time {
 	if !s.welcomed || s.waits.IsZero() || s.check.open() {
 		return time.Time{}
 	}
-	since := s.waits
-	if s.heard.After(since) {
-		since = s.heard
+	return s.silentSince().Add(wire.DoubtAfter)
+}
+
+// silentSince is since when something should have come and nothing did, while an answer is outstanding.
+func (s *session) silentSince() time.Time {
+	if s.heard.After(s.waits) {
+		return s.heard
 	}
-	return since.Add(wire.DoubtAfter)
+	return s.waits
+}
+
+// showAt is when a report shows the daemon where the peer is; zero: never.
+func (s *session) showAt() time.Time {
+	if s.doubtAt().IsZero() {
+		return time.Time{}
+	}
+	since, wait := s.silentSince(), showAfter
+	if s.shown.After(since) {
+		wait = 2 * s.shown.Sub(since)
+	}
+	return since.Add(wait)
 }
 
 // pathDeadlines tells when advancePath has something to do.
 func (s *session) pathDeadlines(sooner func(time.Time)) {
 	sooner(s.doubtAt())
+	sooner(s.showAt())
 	for _, q := range [...]*question{s.check.here, s.check.beside} {
 		if q != nil {
 			sooner(q.next)
