@@ -100,7 +100,8 @@
 // question on the old one: so the daemon lets the session move. It goes on there with the same keys, streams and SSRCs; what comes on the old
 // socket is taken for 2 s. A new socket from which there is no answer in 10 s, while the old one works, is given up. What is not
 // authentic can do no more than begin a check, but for the error 401 (the daemon does not know the session), which must name the
-// random transaction id of the question: it ends the session, and the next one is made at once.
+// random transaction id of the question. Who sees the question could say that too: it ends the session when nothing authentic has come for two
+// round trips after it, 100 to 500 ms, and the next one is made at once.
 //
 // # New keys
 //

@@ -21,6 +21,9 @@ const (
 	// showAfter is how long nothing must have come that should have for a report to show the daemon where the peer is: a line may be too short for a
 	// hint. Reports follow when twice that time has passed, and so on until the path is in doubt.
 	showAfter = 500 * time.Millisecond
+	// minUnknown and maxUnknown bound the wait for something authentic after error 401: two round trips.
+	minUnknown = 100 * time.Millisecond
+	maxUnknown = 500 * time.Millisecond
 	// freeRenewals is how many fresh nonces of one question are answered at once; later ones wait for the question's turn.
 	freeRenewals = 2
 )
@@ -35,6 +38,7 @@ type paths struct {
 	waits   time.Time        // since when an answer is outstanding; zero: none is
 	shown   time.Time        // when a report was sent because of that
 	hinted  time.Time        // when a hint began a check
+	unknown time.Time        // when error 401 came, since which nothing authentic has; zero: none
 	failed  error            // what the network said of the present link, to be looked into
 	leaving *link            // nil: none
 	leaveAt time.Time        // when leaving is closed
@@ -172,6 +176,7 @@ func (e *engine) advancePath(now time.Time) {
 	if at := s.doubtAt(); !at.IsZero() && !now.Before(at) {
 		e.doubtPath(now)
 	}
+	s.advanceUnknown(now)
 	c := &s.check
 	if c.beside != nil && s.heard.After(c.began) && now.Sub(c.began) >= besideFor {
 		s.dropBeside()
@@ -215,6 +220,7 @@ func (s *session) showAt() time.Time {
 func (s *session) pathDeadlines(sooner func(time.Time)) {
 	sooner(s.doubtAt())
 	sooner(s.showAt())
+	sooner(s.unknownAt())
 	for _, q := range [...]*question{s.check.here, s.check.beside} {
 		if q != nil {
 			sooner(q.next)
@@ -223,6 +229,27 @@ func (s *session) pathDeadlines(sooner func(time.Time)) {
 	if s.leaving != nil {
 		sooner(s.leaveAt)
 	}
+}
+
+// advanceUnknown ends a session that the daemon does not know. Who sees the question can say so in the daemon's place, and sooner; then
+// something authentic comes, the daemon's answer at least.
+func (s *session) advanceUnknown(now time.Time) {
+	switch at := s.unknownAt(); {
+	case at.IsZero():
+	case !s.heard.Before(s.unknown):
+		s.unknown = time.Time{}
+	case !now.Before(at) && s.err == nil:
+		s.gone, s.err = true, errUnknown
+	}
+}
+
+// unknownAt is when the session is over because of error 401; zero: never.
+func (s *session) unknownAt() time.Time {
+	if s.unknown.IsZero() {
+		return time.Time{}
+	}
+	rtt, _ := s.stream.RTT()
+	return s.unknown.Add(min(max(2*rtt, minUnknown), maxUnknown))
 }
 
 // has tells that a link is one of the session's.
@@ -260,8 +287,8 @@ func (e *engine) pathReply(now time.Time, q *question, datagram []byte) bool {
 	reply, err := secure.ParsePathReply(datagram, q.txid, &e.s.key)
 	switch {
 	case errors.Is(err, secure.ErrUnknownSession):
-		if s := e.s; s.err == nil {
-			s.gone, s.err = true, errUnknown
+		if e.s.unknown.IsZero() {
+			e.s.unknown = now
 		}
 	case err != nil:
 		return false

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"yodel/wire"
+	"yodel/wire/secure"
 )
 
 // A line that is too short for a hint is followed by a report, which is not.
@@ -55,5 +56,48 @@ func TestReportsIntoSilence(t *testing.T) {
 			n.tap = nil
 		})
 		c.close()
+	})
+}
+
+// Who sees the path requests, sends hints, and answers 401 in the daemon's place and sooner, does not end the session.
+func TestAnotherThatSaysTheSessionIsUnknown(t *testing.T) {
+	inSim(t, func(t *testing.T, n *simNet) {
+		c := n.client(t, true).join()
+		after(time.Second)
+		said := 0
+		n.set(func() {
+			n.tap = func(up bool, conn *simConn, b []byte) bool {
+				if up && wire.KindOf(b) == wire.KindSTUN {
+					said++
+					conn.in <- secure.AppendPathUnknown(nil, [12]byte(b[8:20]))
+				}
+				return false
+			}
+		})
+		var conn *simConn
+		n.set(func() {
+			for _, c := range n.conns {
+				conn = c
+			}
+		})
+		hint := secure.NewValidator().Hint(nil, make([]byte, 100), simServer, time.Now())
+		for range 10 {
+			conn.in <- hint
+			c.publish("x")
+			after(1100 * time.Millisecond)
+		}
+		n.daemon.look(func() {
+			if n.daemon.handshakes != 1 {
+				t.Errorf("%d handshakes", n.daemon.handshakes)
+			}
+		})
+		n.set(func() {
+			if n.tap = nil; said < 10 {
+				t.Errorf("401 was said %d times", said)
+			}
+		})
+		if events := c.close(); count[*Lost](events) > 0 {
+			t.Errorf("%d times lost", count[*Lost](events))
+		}
 	})
 }
