@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/netip"
+	"slices"
 	"syscall"
 	"time"
 
@@ -26,6 +27,8 @@ const (
 	maxUnknown = 500 * time.Millisecond
 	// freeRenewals is how many fresh nonces of one question are answered at once; later ones wait for the question's turn.
 	freeRenewals = 2
+	// keptTxIDs is how many earlier requests of a question may be answered still: anyone who sees one can have it replaced by an error 438.
+	keptTxIDs = 8
 )
 
 // paths is where a session is reached: the link in use, and what is asked about it and about others.
@@ -62,6 +65,7 @@ type question struct {
 	link     *link
 	write    func([]byte) error
 	txid     [12]byte
+	before   [keptTxIDs][12]byte // the latest of those that renew has replaced
 	nonce    []byte
 	request  []byte
 	wait     time.Duration
@@ -79,6 +83,8 @@ func (q *question) send(now time.Time) {
 // renew makes another request of a question, which must be sent.
 func (p *paths) renew(q *question, nonce []byte) {
 	p.count++
+	copy(q.before[1:], q.before[:])
+	q.before[0] = q.txid
 	_, _ = rand.Read(q.txid[:]) // never fails: crypto/rand
 	q.nonce = nonce
 	q.request = secure.AppendPathRequest(nil, secure.PathRequest{TxID: q.txid, Session: p.id, Count: p.count, Nonce: nonce}, &p.key)
@@ -290,14 +296,22 @@ func (e *engine) pathReply(now time.Time, q *question, datagram []byte) bool {
 		if e.s.unknown.IsZero() {
 			e.s.unknown = now
 		}
-	case err != nil:
+	case err != nil && !q.answeredBefore(datagram, &e.s.key):
 		return false
-	case reply.Nonce != nil:
+	case err == nil && reply.Nonce != nil:
 		e.nonce(now, q, reply.Nonce)
 	default:
 		e.pathFound(now, q)
 	}
 	return true
+}
+
+// answeredBefore tells that a datagram is the success to an earlier request of the question.
+func (q *question) answeredBefore(datagram []byte, key *secure.PathKey) bool {
+	return slices.ContainsFunc(q.before[:], func(txid [12]byte) bool {
+		reply, err := secure.ParsePathReply(datagram, txid, key)
+		return err == nil && reply.Nonce == nil
+	})
 }
 
 // nonce asks again with a nonce. A question beside must have the highest count: the daemon drops those below.

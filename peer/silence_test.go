@@ -101,3 +101,38 @@ func TestAnotherThatSaysTheSessionIsUnknown(t *testing.T) {
 		}
 	})
 }
+
+// Who answers each request with a nonce that is none, sooner than the daemon, does not keep the session from moving.
+func TestAnotherThatGivesFalseNonces(t *testing.T) {
+	inSim(t, func(t *testing.T, n *simNet) {
+		c := n.client(t, true).join()
+		after(time.Second)
+		false438 := secure.NewValidator()
+		n.set(func() {
+			n.tap = func(up bool, conn *simConn, b []byte) bool {
+				if up && wire.KindOf(b) == wire.KindSTUN {
+					conn.in <- false438.Hint(nil, append(append([]byte(nil), b[8:20]...), make([]byte, 100)...), simServer, time.Now())
+				}
+				return false
+			}
+		})
+		for range 3 {
+			n.rebind()
+			start := time.Now()
+			c.publish(long)
+			if took := time.Since(start); took > 2*time.Second {
+				t.Errorf("it took %v", took)
+			}
+			after(3 * time.Second)
+		}
+		n.set(func() { n.tap = nil })
+		n.daemon.look(func() {
+			if n.daemon.handshakes != 1 || n.daemon.moves != 3 {
+				t.Errorf("%d handshakes, %d moves", n.daemon.handshakes, n.daemon.moves)
+			}
+		})
+		if events := c.close(); count[*Lost](events) > 0 {
+			t.Errorf("%d times lost", count[*Lost](events))
+		}
+	})
+}
