@@ -390,7 +390,13 @@ func TestForgedAnswersToAPathRequestAreIgnored(t *testing.T) {
 	if request.Count != 2 {
 		t.Errorf("count %d, want 2", request.Count)
 	}
+	r.now = r.now.Add(time.Millisecond)
 	r.e.receive(r.now, secure.AppendPathUnknown(nil, request.TxID), r.now)
+	r.e.advance(r.now.Add(minUnknown - time.Millisecond))
+	if err := r.e.failed(); err != nil {
+		t.Errorf("401 is believed at once: %v", err)
+	}
+	r.e.advance(r.now.Add(maxUnknown))
 	if err := r.e.failed(); !errors.Is(err, ErrLost) {
 		t.Errorf("401: %v", err)
 	}
