@@ -89,14 +89,31 @@ func setUpTrips(w *world, _ row, out *outcome) error {
 	return nil
 }
 
-// setUpTime measures the processor time of a whole `yodel send`.
+// setUpTime measures the processor time of a whole `yodel send`, and what of it is the set-up and not the start of a program that does nothing.
+// Only the set-up is held to the bar: what the start takes is the machine's business, and varies by half with what else it does.
 func setUpTime(w *world, _ row, out *outcome) error {
-	cpu, _, err := median(w, out, func(s setUp) time.Duration { return s.cpu })
+	var idle []time.Duration
+	for range trials {
+		p, err := w.start(w.alice.ns, fmt.Sprintf("version-%d", len(idle)), nil, "yodel", "--version")
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeoutCause(w.ctx, settle, fmt.Errorf("not within %v", settle))
+		err = p.ends(ctx, 0, 0)
+		cancel()
+		if err != nil {
+			return err
+		}
+		idle = append(idle, p.cmd.ProcessState.UserTime()+p.cmd.ProcessState.SystemTime())
+	}
+	slices.Sort(idle)
+	whole, _, err := median(w, out, func(s setUp) time.Duration { return s.cpu })
 	if err != nil {
 		return err
 	}
-	out.note = fmt.Sprintf("%.1f ms of processor time", float64(cpu)/1e6)
-	if cpu > maxCPU {
+	start := idle[len(idle)/2]
+	out.note = fmt.Sprintf("%.1f ms of processor time, %.1f of them to start", float64(whole)/1e6, float64(start)/1e6)
+	if cpu := whole - start; cpu > maxCPU {
 		return fmt.Errorf("set-up takes %v of processor time, at most %v", cpu, maxCPU)
 	}
 	return nil
