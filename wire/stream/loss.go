@@ -140,7 +140,7 @@ func (s *Stream) losePacket(now time.Time, number int64) {
 	p.fate = lost
 	s.sent.inFlight--
 	s.stats.PacketsLost++
-	if s.brake.late == 0 { // else the loss is perhaps the queue's, and repeats would make it worse
+	if s.brake.late < brakeLate { // else the loss is perhaps the queue's, and repeats would make it worse
 		s.history.set(number, 1)
 	}
 	s.reno.lost(now, number, p, &s.rtt)

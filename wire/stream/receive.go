@@ -112,7 +112,7 @@ func (s *Stream) takeReport(now time.Time, report *wire.Report, begin int64) {
 	// number is newly acknowledged".
 	if highest >= 0 {
 		s.rtt.sample(now, now.Sub(s.sent.at(begin+highest).at), ackDelay)
-		s.watchDelay()
+		s.watchDelay(now)
 	}
 	if acked {
 		// RFC 9002, 6.2.1: "The PTO backoff factor is reset when an acknowledgment is received".

@@ -135,7 +135,7 @@ func TestNoRepeats(t *testing.T) {
 		make func(x *script)
 	}{
 		{"with a queue", func(x *script) { x.s.rtt.smoothed = 301 * ms }},
-		{"after a late round trip", func(x *script) { x.s.brake.sample(x.s.brake.calm+x.s.brake.jitter+21*ms, false, false) }},
+		{"after a late round trip", func(x *script) { x.s.brake.sample(t0, x.s.brake.calm+x.s.brake.jitter+21*ms, false, false) }},
 		{"on hold", func(x *script) { x.s.brake.pull(x.s.sent.end()) }},
 		{"in persistent congestion", func(x *script) { x.s.reno.persistentSince = x.now }},
 		{"when the window is almost full", func(x *script) { x.s.reno.inFlight = x.s.window() - 2*wire.MaxDatagram }},

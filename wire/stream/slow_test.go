@@ -46,22 +46,22 @@ func (l slowLink) run(t *testing.T, repeats bool) (latency []time.Duration, size
 	return latency, size
 }
 
-// Repeats do not choke a slow link, whatever its queue: messages take about as long as without repeats. Where nothing is lost but what the
+// Repeats do not choke a slow link, whatever its queue: messages take about as long as without repeats, but for a few at the start, until the queue is noticed. Where nothing is lost but what the
 // sender itself causes, there are hardly more bytes either.
 func TestSlowLinks(t *testing.T) {
 	t.Parallel()
 	for _, link := range []slowLink{
-		{rate: 64_000, queue: 50 * ms, perSecond: 20, worse: 1.1},
-		{rate: 64_000, queue: 100 * ms, perSecond: 20, worse: 1.1},
-		{rate: 64_000, queue: 250 * ms, perSecond: 20, worse: 1.1},
-		{rate: 64_000, queue: time.Second, perSecond: 20, worse: 1.1},
-		{rate: 64_000, queue: 100 * ms, perSecond: 20, jitter: 10 * ms, worse: 1.3},
+		{rate: 64_000, queue: 50 * ms, perSecond: 20, worse: 1.8},
+		{rate: 64_000, queue: 100 * ms, perSecond: 20, worse: 1.8},
+		{rate: 64_000, queue: 250 * ms, perSecond: 20, worse: 1.8},
+		{rate: 64_000, queue: time.Second, perSecond: 20, worse: 1.8},
+		{rate: 64_000, queue: 100 * ms, perSecond: 20, jitter: 10 * ms, worse: 1.8},
 		{rate: 32_000, queue: 100 * ms, perSecond: 10, worse: 1.1},
 		{rate: 64_000, queue: 100 * ms, perSecond: 20, loss: .05, worse: 1.3},
-		{rate: 64_000, queue: 250 * ms, perSecond: 20, loss: .05, worse: 1.6},
+		{rate: 64_000, queue: 250 * ms, perSecond: 20, loss: .05, worse: 1.8},
 		{rate: 64_000, queue: 100 * ms, perSecond: 20, loss: .05, jitter: 10 * ms, worse: 1.3},
 		{rate: 64_000, queue: 100 * ms, perSecond: 10, loss: .05, worse: 1.3},
-		{rate: 64_000, queue: 100 * ms, perSecond: 20, loss: .20, worse: 1.3},
+		{rate: 64_000, queue: 100 * ms, perSecond: 20, loss: .20, worse: 1.5},
 		{rate: 32_000, queue: 100 * ms, perSecond: 10, loss: .05, worse: 1.3},
 		{rate: 64_000, queue: 100 * ms, perSecond: 20, drops: true, worse: 1.1},
 		{rate: 64_000, queue: 100 * ms, perSecond: 20, loss: .05, drops: true, worse: 1.3},
@@ -70,8 +70,12 @@ func TestSlowLinks(t *testing.T) {
 			plain, plainSize := link.run(t, false)
 			latency, size := link.run(t, true)
 			for _, part := range []int{50, 99} {
-				got, bound := latency[len(latency)*part/100], time.Duration(link.worse*float64(plain[len(plain)*part/100]))
-				t.Logf("p%d %v, bound %v", part, got, bound)
+				worse := link.worse
+				if part == 50 {
+					worse = 1.2
+				}
+				got, bound := latency[len(latency)*part/100], time.Duration(worse*float64(plain[len(plain)*part/100]))
+				t.Logf("p%d %v, without repeats %v", part, got, plain[len(plain)*part/100])
 				if got > bound {
 					t.Errorf("p%d is %v > %v", part, got, bound)
 				}
@@ -99,10 +103,10 @@ func TestBrake(t *testing.T) {
 	var b brake
 	b.init(0)
 	for range 100 {
-		b.sample(60*ms, true, false)
+		b.sample(t0, 60*ms, true, false)
 	}
 	for i := range 3 {
-		b.sample(100*ms, false, false)
+		b.sample(t0, 100*ms, false, false)
 		if b.late != i+1 || b.allowed(1000) != 0 {
 			t.Fatalf("after %d late round trips: %d, %d repeats allowed", i+1, b.late, b.allowed(1000))
 		}
@@ -117,7 +121,7 @@ func TestBrake(t *testing.T) {
 		}
 	}
 	for range minHold {
-		b.sample(100*ms, true, false)
+		b.sample(t0, 100*ms, true, false)
 	}
 	if got := b.allowed(b.resume); got != 1 {
 		t.Errorf("%d repeats allowed after the hold", got)
