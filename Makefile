@@ -27,7 +27,7 @@ LINT         := .tools/golangci-lint-$(LINT_VERSION)
 PROTOC_GEN   := .tools/protoc-gen-go
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-build deps-test build demo test test-net race fuzz lint bench install generate clean
+.PHONY: help deps deps-build deps-test build demo test test-net race fuzz lint bench bench-loss install generate clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,7 +52,7 @@ test: deps-test build ## run every test, those of the installed service too
 	$(GO) test $(TAGS) -timeout $(TESTTIMEOUT) ./...
 
 # With the package as its folder go test shows what it prints; CI=true: it fails where it cannot run.
-test-net: deps-test build ## run the programs on bad networks, all rows: SEED=7 ROWS='loss|NAT' (about 7 min)
+test-net: deps-test build ## run the programs on bad networks, all rows: SEED=7 ROWS='loss|NAT' (about 5 min)
 	cd cmd/internal/nettest && CI=true YODEL_BIN=$(abspath $(BIN)) YODEL_NET_FORM=full YODEL_NET_SEED=$(SEED) YODEL_NET_ROWS='$(ROWS)' \
 		$(GO) test $(TAGS) -count=1 -timeout 20m
 

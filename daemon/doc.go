@@ -93,7 +93,7 @@
 // loop, 512 handshakes, 8 packets that come before their keys, 8 open streams a session and 1024 a room, 8192 packets a stream
 // and 128 MiB a room in the delay lines, 10,000 rooms, 4 MiB of messages that a peer has not acknowledged. Requests of a peer
 // wait while 128 KiB of answers do. Publishes beyond the credit of 256 KiB end the session; entries beyond it wait. 100 hints go out in any
-// second. A session has one candidate, one question (three datagrams) for a move, one move a second, one elder; an address four guests. A session ends
+// second, 10 of them to one address. A session has one candidate, one question (three datagrams) for a move, one move a second, one elder; an address four guests. A session ends
 // when its keys are used a quarter beyond what a peer may: 30 h, 5·2^28 packets or 5120 SSRCs of one direction. At most 200 changes of a
 // room are gathered, 200 members listed, 32 streams named in a Joined (the others follow), 128 voices of one identity kept in a room,
 // 32 nicks held by it. What was dropped is one log line a second at most.

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"slices"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -28,6 +29,10 @@ func (s *session) feedback(now time.Time, plain []byte) {
 				v.stats.sender(now, p.NTPTime)
 			}
 		case *rtcp.Goodbye:
+			if !slices.Contains(p.Sources, wire.SSRCPeer) { // the end of another stream than the messages' is told by TalkEnd
+				s.hub.drops.count(dropMalformed)
+				continue
+			}
 			reason := p.Reason
 			if reason == "" {
 				reason = wire.ByeLeft
@@ -82,7 +87,7 @@ func (s *session) report(now time.Time) {
 	s.nextReport = now.Add(every)
 	var blocks []rtcp.ReceptionReport
 	for _, v := range s.talks {
-		if v.line.got > 0 {
+		if v.line.got > 0 && !v.reported {
 			block := v.stats.block(now, &v.line)
 			block.SSRC = v.source
 			blocks = append(blocks, block)

@@ -126,24 +126,31 @@ func TestUnansweredPathGetsLessThanItSends(t *testing.T) {
 
 func TestHintsAreLimited(t *testing.T) {
 	inWorld(t, Config{}, func(t *testing.T, w *world) {
-		o := w.outpost("10.6.6.6:6")
+		var posts []*outpost
+		for i := range wire.MaxHints/maxHintsTo + 1 {
+			posts = append(posts, w.outpost(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 6, 6, 6}), uint16(i+1)).String()))
+		}
+		o := posts[0]
 		long, short := make([]byte, 68), make([]byte, 67)
 		long[0], short[0] = 128, 128
 		if got := o.send(short); len(got) != 0 {
 			t.Errorf("%d bytes in answer to 67", len(got[0]))
 		}
 		w.pass(500 * time.Millisecond)
-		for i := range 300 {
-			if got := o.send(long); (len(got) == 1) != (i < wire.MaxHints) || len(got) == 1 && len(got[0]) > len(long) {
-				t.Fatalf("datagram %d: %d answers", i, len(got))
+		for i, o := range posts {
+			for j := range 3 * maxHintsTo {
+				got := o.send(long)
+				if want := j < maxHintsTo && i*maxHintsTo < wire.MaxHints; (len(got) == 1) != want || want && len(got[0]) > len(long) {
+					t.Fatalf("datagram %d of address %d: %d answers", j, i, len(got))
+				}
 			}
 		}
 		w.pass(999 * time.Millisecond)
-		if len(o.send(long)) != 0 {
+		if len(o.send(long)) != 0 || len(posts[len(posts)-1].send(long)) != 0 {
 			t.Error("a hint too early")
 		}
 		w.pass(time.Millisecond)
-		if len(o.send(long)) != 1 || w.dropped(dropHints) != 201 {
+		if want := uint64(3*maxHintsTo*len(posts) - wire.MaxHints + 2); len(o.send(long)) != 1 || w.dropped(dropHints) != want {
 			t.Errorf("no hint after a second, %d were not given", w.dropped(dropHints))
 		}
 	})

@@ -68,6 +68,7 @@ type line struct {
 	bytes   int
 	started bool
 	ended   bool
+	endedAt time.Time
 	last    uint64 // of the talkspurt, when ended
 	got     uint64 // packets accepted
 }
@@ -100,7 +101,7 @@ func (l *line) end(now time.Time, last uint16) {
 		seq = max(l.top, l.base+1) - 1
 	}
 	l.last = seq
-	l.ended = true
+	l.ended, l.endedAt = true, now
 	l.asks.Through(now, l.last)
 }
 
@@ -235,12 +236,18 @@ func (l *line) pass(now time.Time) {
 		l.past, l.pastDue = seq+1, s.due
 		l.asks.GiveUp(seq)
 	}
-	if l.ended && l.past > 0 && l.last >= l.past {
-		tail := time.Duration(l.last-l.past+1) * longFrame
-		if now.After(l.pastDue.Add(tail + l.grace())) {
-			l.asks.GiveUp(l.last + 1)
-		}
+	if l.ended && now.After(l.until()) {
+		l.asks.GiveUp(l.last + 1)
 	}
+}
+
+// until is when what is missing of a talkspurt that has ended is given up at the latest: the talker has it no longer.
+func (l *line) until() time.Time {
+	until := l.endedAt.Add(l.delay + keepFor)
+	if l.past > 0 && l.last >= l.past {
+		until = earliest(until, l.pastDue.Add(time.Duration(l.last-l.past+1)*longFrame+l.grace()))
+	}
+	return until
 }
 
 // giveUp ends the talkspurt with what has come: the talker is gone.

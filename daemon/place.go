@@ -109,16 +109,44 @@ func (p *place) open(now time.Time, b []byte) (err error) {
 	return err
 }
 
-// hints limits the hints to wire.MaxHints in any second.
+// maxHintsTo is how many of the hints of a second may go to one address, so that who copies from one leaves some to those who moved.
+const maxHintsTo = 10
+
+// hints limits the hints to wire.MaxHints in any second, and to one address to maxHintsTo.
 type hints struct {
-	sent [wire.MaxHints]time.Time // the latest, in a ring
+	sent [wire.MaxHints]hint // the latest, in a ring
 	next int
+}
+
+// hint is one that was sent.
+type hint struct {
+	at time.Time
+	to netip.AddrPort
+}
+
+// full tells whether an address gets no hint now.
+func (hs *hints) full(now time.Time, to netip.AddrPort) bool {
+	if now.Sub(hs.sent[hs.next].at) < time.Second {
+		return true
+	}
+	n := 0
+	for i := range hs.sent {
+		if h := &hs.sent[i]; h.to == to && now.Sub(h.at) < time.Second {
+			n++
+		}
+	}
+	return n >= maxHintsTo
+}
+
+// add notes a hint.
+func (hs *hints) add(now time.Time, to netip.AddrPort) {
+	hs.sent[hs.next] = hint{now, to}
+	hs.next = (hs.next + 1) % len(hs.sent)
 }
 
 // hint answers a protected datagram from an address that no session is at: 438 with a nonce, never longer than the datagram.
 func (h *hub) hint(now time.Time, from netip.AddrPort, b []byte) {
-	oldest := &h.hints.sent[h.hints.next]
-	if now.Sub(*oldest) < time.Second {
+	if h.hints.full(now, from) {
 		h.drops.count(dropHints)
 		return
 	}
@@ -126,7 +154,6 @@ func (h *hub) hint(now time.Time, from netip.AddrPort, b []byte) {
 	if len(reply) == 0 {
 		return
 	}
-	*oldest = now
-	h.hints.next = (h.hints.next + 1) % len(h.hints.sent)
+	h.hints.add(now, from)
 	h.send(from, reply)
 }

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// maxTalks bounds the open streams of one session.
+	// maxTalks bounds the streams of one session that are not reported yet.
 	maxTalks = 8
 	// maxVoices bounds the streams of one room that are open or not yet played out.
 	maxVoices = 1024
@@ -64,7 +64,7 @@ func (s *session) talk(now time.Time, m *wire.Talk) {
 		s.refuse(refused, "payload type %d is not relayed", m.GetPayloadType())
 		return
 	}
-	if len(s.talks) >= maxTalks || in.room.full(s.who) {
+	if s.openTalks() >= maxTalks || in.room.full(s.who) {
 		refused.Code = wire.Code_CODE_LIMIT
 		s.refuse(refused, "too many voices at once: %d of a session may talk, %d of one key and %d in all be heard", maxTalks, maxDraining, maxVoices)
 		return
@@ -76,6 +76,16 @@ func (s *session) talk(now time.Time, m *wire.Talk) {
 	s.say(wire.Encode(&wire.Message_TalkGranted{TalkGranted: &wire.TalkGranted{
 		Request: m.GetRequest(), Room: in.room.name, Ssrc: v.ssrc,
 	}}))
+}
+
+// openTalks is how many talks the session has of which something may still come. Others are only played.
+func (s *session) openTalks() (n int) {
+	for _, v := range s.talks {
+		if !v.reported {
+			n++
+		}
+	}
+	return n
 }
 
 // newVoice makes a voice of the session's.

@@ -86,11 +86,12 @@
 // # Paths
 //
 // A session is its keys, not its addresses. A path check asks the daemon, by a path request with the session's id and an authentic answer,
-// whether it still has the session and where; it repeats the question after 250 ms to 1 s until there is an answer or the session is
+// whether it still has the session and where; it repeats the question after 250 ms to 1 s, anew after 3 s, until there is an answer or the session is
 // dead. It begins
 //
 //   - with a hint of the daemon, which does not know the address that it is sent from; once a second at most, because anyone can forge one;
-//   - 5 s after the later of the last sign of life and of the sending of what has no answer: an idle session asks nothing;
+//   - 5 s after the later of the last sign of life and of the sending of what has no answer: an idle session asks nothing (before that, after 0.5, 1, 2
+//     and 4 s, a report goes out, which is long enough for a hint where what was sent is not);
 //   - when a stream that is heard pauses, and when the network takes no datagram (no route, the local address is gone);
 //   - when a change of the network has given the daemon another local address here (told on Linux by a route socket, elsewhere found
 //     out by the two before this).
@@ -99,7 +100,8 @@
 // question on the old one: so the daemon lets the session move. It goes on there with the same keys, streams and SSRCs; what comes on the old
 // socket is taken for 2 s. A new socket from which there is no answer in 10 s, while the old one works, is given up. What is not
 // authentic can do no more than begin a check, but for the error 401 (the daemon does not know the session), which must name the
-// random transaction id of the question: it ends the session, and the next one is made at once.
+// random transaction id of the question. Who sees the question could say that too: it ends the session when nothing authentic has come for two
+// round trips after it, 100 to 500 ms, and the next one is made at once.
 //
 // # New keys
 //
@@ -110,6 +112,7 @@
 // next. The old session is closed with BYE when its talkspurts have their reports, after 10 s at the latest. Entries of a room are taken from the
 // new session only behind its Joined, because those before it do not follow on what has come. If the handshake fails, or Hello is refused, it is
 // tried again 5 s to 10 min later; nothing is told of all this, but who came and went meanwhile, as *Presence.
+// A Welcome with another id tells that the daemon has been started again: the present session is lost.
 //
 // # Reconnects
 //

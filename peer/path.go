@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/netip"
+	"slices"
 	"syscall"
 	"time"
 
@@ -18,8 +19,19 @@ const (
 	leaveAfter = 2 * time.Second
 	// besideFor is how long a new link is asked while the present one is alive.
 	besideFor = 10 * time.Second
+	// showAfter is how long nothing must have come that should have for a report to show the daemon where the peer is: a line may be too short for a
+	// hint. Reports follow when twice that time has passed, and so on until the path is in doubt.
+	showAfter = 500 * time.Millisecond
+	// minUnknown and maxUnknown bound the wait for something authentic after error 401: two round trips.
+	minUnknown = 100 * time.Millisecond
+	maxUnknown = 500 * time.Millisecond
 	// freeRenewals is how many fresh nonces of one question are answered at once; later ones wait for the question's turn.
 	freeRenewals = 2
+	// requestFor is how long one request is repeated: the daemon has long decided about it then, perhaps that the session stays where
+	// it was, and does not decide again.
+	requestFor = 3 * time.Second
+	// keptTxIDs is how many earlier requests of a question may be answered still: anyone who sees one can have it replaced by an error 438.
+	keptTxIDs = 8
 )
 
 // paths is where a session is reached: the link in use, and what is asked about it and about others.
@@ -30,7 +42,9 @@ type paths struct {
 	count   uint64           // of the own questions
 	heard   time.Time        // when something authentic came
 	waits   time.Time        // since when an answer is outstanding; zero: none is
+	shown   time.Time        // when a report was sent because of that
 	hinted  time.Time        // when a hint began a check
+	unknown time.Time        // when error 401 came, since which nothing authentic has; zero: none
 	failed  error            // what the network said of the present link, to be looked into
 	leaving *link            // nil: none
 	leaveAt time.Time        // when leaving is closed
@@ -54,8 +68,10 @@ type question struct {
 	link     *link
 	write    func([]byte) error
 	txid     [12]byte
+	before   [keptTxIDs][12]byte // the latest of those that renew has replaced
 	nonce    []byte
 	request  []byte
+	made     time.Time // the request
 	wait     time.Duration
 	next     time.Time // when it goes again
 	renewals int
@@ -69,8 +85,11 @@ func (q *question) send(now time.Time) {
 }
 
 // renew makes another request of a question, which must be sent.
-func (p *paths) renew(q *question, nonce []byte) {
+func (p *paths) renew(now time.Time, q *question, nonce []byte) {
+	q.made = now
 	p.count++
+	copy(q.before[1:], q.before[:])
+	q.before[0] = q.txid
 	_, _ = rand.Read(q.txid[:]) // never fails: crypto/rand
 	q.nonce = nonce
 	q.request = secure.AppendPathRequest(nil, secure.PathRequest{TxID: q.txid, Session: p.id, Count: p.count, Nonce: nonce}, &p.key)
@@ -131,7 +150,7 @@ func (e *engine) pose(now time.Time, q *question, nonce []byte) {
 	if !s.check.open() {
 		s.check.began = now
 	}
-	s.renew(q, nonce)
+	s.renew(now, q, nonce)
 	q.send(now)
 }
 
@@ -161,17 +180,39 @@ func (e *engine) advancePath(now time.Time) {
 		e.log.Debug("the network does not take datagrams", "error", err)
 		e.doubtPath(now)
 	}
+	if at := s.showAt(); !at.IsZero() && !now.Before(at) {
+		s.shown = now
+		e.report(now)
+	}
 	if at := s.doubtAt(); !at.IsZero() && !now.Before(at) {
 		e.doubtPath(now)
 	}
+	s.advanceUnknown(now)
 	c := &s.check
 	if c.beside != nil && s.heard.After(c.began) && now.Sub(c.began) >= besideFor {
 		s.dropBeside()
 	}
 	for _, q := range [...]*question{c.here, c.beside} {
 		if q != nil && !now.Before(q.next) {
-			q.send(now)
+			e.askAgain(now, q)
 		}
+	}
+}
+
+// askAgain repeats a question, after a while by another request.
+func (e *engine) askAgain(now time.Time, q *question) {
+	if q.nonce != nil && now.Sub(q.made) >= requestFor {
+		e.s.renew(now, q, q.nonce)
+		e.outrank(now, q)
+	}
+	q.send(now)
+}
+
+// outrank keeps the highest count with a question beside: the daemon drops those below.
+func (e *engine) outrank(now time.Time, by *question) {
+	if b := e.s.check.beside; b != nil && b != by && b.nonce != nil {
+		e.s.renew(now, b, b.nonce)
+		b.send(now)
 	}
 }
 
@@ -180,16 +221,34 @@ func (s *session) doubtAt() time.Time {
 	if !s.welcomed || s.waits.IsZero() || s.check.open() {
 		return time.Time{}
 	}
-	since := s.waits
-	if s.heard.After(since) {
-		since = s.heard
+	return s.silentSince().Add(wire.DoubtAfter)
+}
+
+// silentSince is since when something should have come and nothing did, while an answer is outstanding.
+func (s *session) silentSince() time.Time {
+	if s.heard.After(s.waits) {
+		return s.heard
 	}
-	return since.Add(wire.DoubtAfter)
+	return s.waits
+}
+
+// showAt is when a report shows the daemon where the peer is; zero: never.
+func (s *session) showAt() time.Time {
+	if s.doubtAt().IsZero() {
+		return time.Time{}
+	}
+	since, wait := s.silentSince(), showAfter
+	if s.shown.After(since) {
+		wait = 2 * s.shown.Sub(since)
+	}
+	return since.Add(wait)
 }
 
 // pathDeadlines tells when advancePath has something to do.
 func (s *session) pathDeadlines(sooner func(time.Time)) {
 	sooner(s.doubtAt())
+	sooner(s.showAt())
+	sooner(s.unknownAt())
 	for _, q := range [...]*question{s.check.here, s.check.beside} {
 		if q != nil {
 			sooner(q.next)
@@ -198,6 +257,27 @@ func (s *session) pathDeadlines(sooner func(time.Time)) {
 	if s.leaving != nil {
 		sooner(s.leaveAt)
 	}
+}
+
+// advanceUnknown ends a session that the daemon does not know. Who sees the question can say so in the daemon's place, and sooner; then
+// something authentic comes, the daemon's answer at least.
+func (s *session) advanceUnknown(now time.Time) {
+	switch at := s.unknownAt(); {
+	case at.IsZero():
+	case !s.heard.Before(s.unknown):
+		s.unknown = time.Time{}
+	case !now.Before(at) && s.err == nil:
+		s.gone, s.err = true, errUnknown
+	}
+}
+
+// unknownAt is when the session is over because of error 401; zero: never.
+func (s *session) unknownAt() time.Time {
+	if s.unknown.IsZero() {
+		return time.Time{}
+	}
+	rtt, _ := s.stream.RTT()
+	return s.unknown.Add(min(max(2*rtt, minUnknown), maxUnknown))
 }
 
 // has tells that a link is one of the session's.
@@ -235,12 +315,12 @@ func (e *engine) pathReply(now time.Time, q *question, datagram []byte) bool {
 	reply, err := secure.ParsePathReply(datagram, q.txid, &e.s.key)
 	switch {
 	case errors.Is(err, secure.ErrUnknownSession):
-		if s := e.s; s.err == nil {
-			s.gone, s.err = true, errUnknown
+		if e.s.unknown.IsZero() {
+			e.s.unknown = now
 		}
-	case err != nil:
+	case err != nil && !q.answeredBefore(datagram, &e.s.key):
 		return false
-	case reply.Nonce != nil:
+	case err == nil && reply.Nonce != nil:
 		e.nonce(now, q, reply.Nonce)
 	default:
 		e.pathFound(now, q)
@@ -248,19 +328,24 @@ func (e *engine) pathReply(now time.Time, q *question, datagram []byte) bool {
 	return true
 }
 
+// answeredBefore tells that a datagram is the success to an earlier request of the question.
+func (q *question) answeredBefore(datagram []byte, key *secure.PathKey) bool {
+	return slices.ContainsFunc(q.before[:], func(txid [12]byte) bool {
+		reply, err := secure.ParsePathReply(datagram, txid, key)
+		return err == nil && reply.Nonce == nil
+	})
+}
+
 // nonce asks again with a nonce. A question beside must have the highest count: the daemon drops those below.
 func (e *engine) nonce(now time.Time, q *question, nonce []byte) {
 	s := e.s
-	s.renew(q, nonce)
+	s.renew(now, q, nonce)
 	if q.renewals < freeRenewals {
 		q.renewals++
 		q.wait = firstRetry
 		q.send(now)
 	}
-	if b := s.check.beside; b != nil && b != q && b.nonce != nil {
-		s.renew(b, b.nonce)
-		b.send(now)
-	}
+	e.outrank(now, q)
 }
 
 // pathFound goes on where the answer came: on the present link, or on the new one.

@@ -390,7 +390,13 @@ func TestForgedAnswersToAPathRequestAreIgnored(t *testing.T) {
 	if request.Count != 2 {
 		t.Errorf("count %d, want 2", request.Count)
 	}
+	r.now = r.now.Add(time.Millisecond)
 	r.e.receive(r.now, secure.AppendPathUnknown(nil, request.TxID), r.now)
+	r.e.advance(r.now.Add(minUnknown - time.Millisecond))
+	if err := r.e.failed(); err != nil {
+		t.Errorf("401 is believed at once: %v", err)
+	}
+	r.e.advance(r.now.Add(maxUnknown))
 	if err := r.e.failed(); !errors.Is(err, ErrLost) {
 		t.Errorf("401: %v", err)
 	}
@@ -413,6 +419,31 @@ func TestAPathRequestIsRepeated(t *testing.T) {
 		if at[i] != want[i] || string((*sent)[i]) != string((*sent)[0]) {
 			t.Fatalf("sent at %v, want %v, all the same", at, want)
 		}
+	}
+}
+
+// The daemon may have decided that the session stays where it was: what it is asked later is another request.
+func TestAPathRequestWithoutAnAnswerIsMadeAnew(t *testing.T) {
+	r, sent := pathRig(t)
+	r.cut = true
+	r.e.askHere(r.now, []byte("a nonce"))
+	for range 2000 {
+		r.now = r.now.Add(5 * time.Millisecond)
+		r.e.advance(r.now)
+	}
+	counts := make(map[uint64]int)
+	var newest secure.PathRequest
+	for _, b := range *sent {
+		newest, _ = secure.ParsePathRequest(b)
+		counts[newest.Count]++
+	}
+	if len(counts) != 4 || newest.Count != 4 || counts[1] != 5 || string(newest.Nonce) != "a nonce" {
+		t.Errorf("requests by their counts: %v, the newest %+v", counts, newest)
+	}
+	key := r.e.s.key
+	r.e.receive(r.now, secure.AppendPathAnswer(nil, newest.TxID, daemonAddr, &key), r.now)
+	if r.e.s.check.open() {
+		t.Error("the answer to the newest is not taken")
 	}
 }
 

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"time"
@@ -88,7 +89,11 @@ func (e *engine) takeNext(now time.Time) {
 			continue
 		}
 		if w := m.GetWelcome(); w != nil {
-			e.takeOver(now, w)
+			if bytes.Equal(w.GetSessionId(), e.sessionID) {
+				e.takeOver(now, w)
+			} else if e.s.err == nil { // the daemon was started again: what the present one has of it is void
+				e.s.gone, e.s.err = true, errUnknown
+			}
 			return
 		}
 		if r := m.GetRefused(); r != nil && r.GetRequest() == 0 {

@@ -3,6 +3,7 @@ package peer
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -265,5 +266,53 @@ func TestAnUnknownSessionIsTheEndWithoutReconnect(t *testing.T) {
 		}
 		<-c.ended
 		c.close()
+	})
+}
+
+// A daemon that was started again while nothing was said gives the session beside the present one another id. Then the present one is lost, with
+// what was heard in it: the same SSRC is another talker's now.
+func TestNewKeysFromADaemonThatWasStartedAgain(t *testing.T) {
+	inSim(t, func(t *testing.T, n *simNet) {
+		c := n.client(t, true, soonOld)
+		hearing, err := c.Hear(t.Context(), HearOptions{Room: "lobby"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		const ssrc = wire.MinAudioSSRC + 5000
+		n.daemon.look(func() {
+			start := &wire.TalkStart{Room: "lobby", Ssrc: ssrc, PayloadType: wire.PayloadL16, Nick: "bob"}
+			n.daemon.say(n.daemon.present(), &wire.Message{Kind: &wire.Message_TalkStart{TalkStart: start}})
+			n.daemon.settle(time.Now(), n.daemon.present())
+			n.daemon.sound(n.daemon.present(), ssrc, 0)
+		})
+		after(rekeyAfter - 500*time.Millisecond)
+		n.daemon.restart()
+		n.daemon.look(func() {
+			n.daemon.talking = []*wire.TalkStart{{Room: "lobby", Ssrc: ssrc, PayloadType: wire.PayloadL16, Nick: "carol", FirstSeq: 20000}}
+		})
+		after(2 * time.Second)
+		for i := range uint64(20) {
+			n.daemon.look(func() { n.daemon.sound(n.daemon.present(), ssrc, 20000+i) })
+			after(10 * time.Millisecond)
+			hearing.Read(make([]int16, 480))
+		}
+		for range 20 {
+			after(10 * time.Millisecond)
+			hearing.Read(make([]int16, 480))
+		}
+		c.publish(long)
+		events := c.close()
+		if count[*Lost](events) != 1 || count[*Back](events) != 1 || bodies(events) != long {
+			t.Errorf("%d Lost, %d Back, %q", count[*Lost](events), count[*Back](events), bodies(events))
+		}
+		var who []string
+		for _, ev := range events {
+			if talk, ok := ev.(*Talking); ok && talk.Start {
+				who = append(who, talk.Nick)
+			}
+		}
+		if !slices.Contains(who, "carol") {
+			t.Errorf("heard %v", who)
+		}
 	})
 }

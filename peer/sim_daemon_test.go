@@ -415,12 +415,14 @@ func (d *simDaemon) catchUp(s *simSession) {
 	}
 }
 
-// present is the session that has an id and is not faded.
-func (d *simDaemon) present() *simSession {
+// present is the session that was given the latest id; it is not faded.
+func (d *simDaemon) present() (latest *simSession) {
 	for _, s := range d.ids {
-		return s
+		if latest == nil || bytes.Compare(s.id[:], latest.id[:]) > 0 {
+			latest = s
+		}
 	}
-	return nil
+	return latest
 }
 
 // sound sends an audio packet in a session.

@@ -23,7 +23,7 @@
 // order, with the reports of RFC 8888 as acknowledgements ([Report]).
 //
 // An audio packet, when it is opened, is plain RTP: PT 111 Opus, 96 L16, 0 PCMU or 8 PCMA, under an SSRC that the daemon
-// gave to the talker and that all hearers see unchanged. What is lost is asked for by generic NACK ([AppendNack]); package
+// gave to the talker; hearers see the same one unless it has to change (RFC 3711, 3.3.1). What is lost is asked for by generic NACK ([AppendNack]); package
 // wire/repair decides when.
 //
 // The packages:

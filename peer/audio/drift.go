@@ -5,6 +5,8 @@ const (
 	driftWindow = 2 * SampleRate
 	tooEarly    = 10 * SampleRate / 1000 // played this much before its time: late packets threaten
 	tooLate     = 20 * SampleRate / 1000 // after it; more, because the first packets may all have been slow ones
+	offMost     = 40 * SampleRate / 1000 // either, where the buffer is deep
+	offShare    = 8                      // of the depth: a busy machine that is slow for seconds is no drift, and a deep buffer has time
 )
 
 // drift watches how arrivals move against timestamps, and how much is to be corrected.
@@ -27,7 +29,8 @@ func (s *stream) watchDrift(a *arrival) {
 		return
 	}
 	d.watching, d.creep = false, 0
-	if off := d.minRel + s.lead - s.anchor; off >= tooEarly || off <= -tooLate {
+	deep := min(s.lead/offShare, offMost)
+	if off := d.minRel + s.lead - s.anchor; off >= max(tooEarly, deep) || off <= -max(tooLate, deep) {
 		d.creep = off
 	}
 }

@@ -82,7 +82,7 @@ func TestLongMessages(t *testing.T) {
 	for _, loss := range []float64{0, 0.15} {
 		t.Run(fmt.Sprintf("%v lost", loss), func(t *testing.T) {
 			t.Parallel()
-			const n, size = 4, 60_000 // as much as a session may send without Credit
+			const n, size = 10, 60_000 // more than a session may send without Credit
 			s := newStage(t, echo, loss)
 			args := []string{"say"}
 			for i := range n {
@@ -100,6 +100,50 @@ func TestLongMessages(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestForeignRoams moves the session to another socket in the middle of what is said and heard.
+func TestForeignRoams(t *testing.T) {
+	needPython(t)
+	t.Parallel()
+	for _, loss := range []float64{0, 0.15} {
+		t.Run(fmt.Sprintf("%v lost", loss), func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, echo, loss)
+			said := s.foreign("carol", "--roam", "say", "one", "two", "three", "four").ends()
+			if n := len(events(t, said, "receipt")); n != 4 {
+				t.Errorf("%d receipts, want 4:\n%s", n, said)
+			}
+			e := events(t, s.foreign("carol", "--roam", "talk", "--tone", "440", "--seconds", "2").ends(), "talked")
+			if len(e) != 1 || e[0].Received < 150 {
+				t.Errorf("the talker who moved says %+v, want 200 packets, and at most half a second of them lost on the way", e)
+			}
+			for range 2 {
+				s.daemon.await("msg=moved")
+			}
+		})
+	}
+}
+
+// TestForeignComesBack drops a session without a word and goes on in a new one.
+func TestForeignComesBack(t *testing.T) {
+	needPython(t)
+	t.Parallel()
+	s := newStage(t, echo, 0)
+	s.yodel("alice", "send", "one").ends()
+	read := s.foreign("carol", "--resume", "read", "--count", "4")
+	read.await(`"one"`)
+	for _, text := range []string{"two", "three", "four"} {
+		s.yodel("alice", "send", text).ends()
+	}
+	var texts []string
+	for _, e := range events(t, read.ends(), "entry") {
+		texts = append(texts, e.Text)
+	}
+	if got, want := strings.Join(texts, " "), "one two three four"; got != want {
+		t.Errorf("read %q over two sessions, want %q", got, want)
+	}
+	s.daemon.await("msg=resumed")
 }
 
 func TestForeignTalks(t *testing.T) {

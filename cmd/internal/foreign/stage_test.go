@@ -77,6 +77,7 @@ type stage struct {
 	t           *testing.T
 	dir         string
 	server      string // of the peer in Go
+	daemon      *process
 	way         string // of the foreign client: the same, or that of a proxy
 	fingerprint string
 }
@@ -85,8 +86,8 @@ type stage struct {
 func newStage(t *testing.T, echo time.Duration, loss float64) *stage {
 	t.Helper()
 	s := &stage{t: t, dir: t.TempDir()}
-	d := s.start(filepath.Join(bin, "yodeld"), "serve", "--listen", "127.0.0.1:0", "--state", s.file("state"), "--delay", echo.String())
-	fields := strings.Fields(d.await("ready on")) // yodeld: ready on ADDRESS FINGERPRINT
+	s.daemon = s.start(filepath.Join(bin, "yodeld"), "serve", "--listen", "127.0.0.1:0", "--state", s.file("state"), "--delay", echo.String())
+	fields := strings.Fields(s.daemon.await("ready on")) // yodeld: ready on ADDRESS FINGERPRINT
 	if len(fields) != 5 {
 		t.Fatalf("the daemon said %q", fields)
 	}
@@ -133,7 +134,7 @@ func (s *stage) start(path string, args ...string) *process {
 	s.t.Helper()
 	r, w := io.Pipe()
 	cmd := exec.CommandContext(s.t.Context(), path, args...)
-	cmd.Env = append(os.Environ(), "HOME="+s.dir)
+	cmd.Env = append(os.Environ(), "HOME="+s.dir, "PYTHONDONTWRITEBYTECODE=1")
 	cmd.Stdout, cmd.Stderr = w, w
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 
 	"yodel/cmd/internal/fates"
 	"yodel/cmd/internal/netem"
+	"yodel/wire"
 )
 
 // row is a condition.
@@ -153,7 +154,8 @@ func roaming() []row {
 }
 
 func restarts() []row {
-	bar := bars{holes: true, sessions: true, back: 5 * time.Second, gap: 8 * time.Second}
+	// Who is idle notices by its next report: 15 s at the most.
+	bar := bars{holes: true, sessions: true, back: wire.KeepaliveEvery + 2*time.Second, gap: 8 * time.Second}
 	restart := func(signal syscall.Signal) func(*world) error {
 		return func(w *world) error { return w.restartDaemon(signal) }
 	}

@@ -72,7 +72,7 @@ class Talk:
 
 
 class Voice:
-    """A talkspurt that is heard. It is recorded, not played: what is missing is asked for as long as the daemon has it."""
+    """A talkspurt that is heard: recorded, not played, so what is missing is asked for as long as the daemon has it."""
 
     def __init__(self, session, start, expected):
         """expected is when its first packet should come."""

@@ -4,7 +4,8 @@ import time
 
 import stun
 
-REPEAT, LONGEST_REPEAT, HINT_SPACING, DOUBT_TIME, OLD_SOCKET_TIME = 0.25, 1.0, 1.0, 5.0, 2.0
+REPEAT, LONGEST_REPEAT, DECISION = 0.25, 1.0, 3.0
+HINT_SPACING, DOUBT_TIME, OLD_SOCKET_TIME = 1.0, 5.0, 2.0
 
 
 class Paths:
@@ -13,7 +14,7 @@ class Paths:
         self.count = 0  # of the requests of this side
         self.question = (0, b"")  # count and transaction of the daemon's last
         self.candidate = None  # the socket that is asked about: the session's, or a new one
-        self.request, self.datagram = None, b""
+        self.request, self.datagram, self.nonce, self.made = None, b"", None, 0.0
         self.again, self.spacing = None, REPEAT
         self.hinted = 0.0
         self.old, self.old_until = None, None
@@ -34,6 +35,7 @@ class Paths:
 
     def ask(self, now, nonce):
         """Sends a new request: with the nonce, or for one."""
+        self.nonce, self.made = nonce, now
         if nonce:
             self.count += 1
             self.request = stun.path_request(self.session.id, self.count, nonce)
@@ -61,7 +63,10 @@ class Paths:
 
     def tick(self, now):
         if self.again is not None and now >= self.again:
-            self.send(now)
+            if self.nonce and now >= self.made + DECISION:  # the daemon does not decide twice about one request
+                self.ask(now, self.nonce)
+            else:
+                self.send(now)
         if self.old_until is not None and now >= self.old_until:
             self.old.close()
             self.old = self.old_until = None

@@ -29,7 +29,6 @@ def schema():
     with tempfile.TemporaryDirectory() as out:
         subprocess.run(["protoc", "-I", folder, "--python_out", out, "yodel.proto"], check=True)
         sys.path.insert(0, out)
-        sys.dont_write_bytecode = True
         try:
             return importlib.import_module("yodel_pb2")
         finally:
@@ -59,7 +58,8 @@ class Refused(Exception):
     """The daemon refused a request."""
 
     def __init__(self, refused):
-        super().__init__(f"{pb.Code.Name(refused.code) if refused.code in pb.Code.values() else refused.code}: {refused.reason}")
+        code = pb.Code.Name(refused.code) if refused.code in pb.Code.values() else refused.code
+        super().__init__(f"{code}: {refused.reason}")
         self.refused = refused
 
 

@@ -1,4 +1,4 @@
-"""STUN as Yodel uses it: validation of an address, and path requests (PROTOCOL.md, "Address validation" and "Paths")."""
+"""STUN as Yodel uses it: validation of an address, path requests (PROTOCOL.md, "Address validation" and "Paths")."""
 
 import hashlib
 import hmac

@@ -50,8 +50,8 @@ def payload(case):
         same(True, case.get("refused"))
         return
     same(case.get("refused", False), False)
-    fields = [(c["message"], c.get("offset", 0), c.get("total", 0), bytes.fromhex(c["data"])) for c in case.get("chunks", [])]
-    same((distance, chunks), (case["distance"], fields))
+    want = [(c["message"], c["offset"], c["total"], bytes.fromhex(c["data"])) for c in case.get("chunks", [])]
+    same((distance, chunks), (case["distance"], want))
     if not case.get("not_shortest"):
         same(stream.varint(distance) + b"".join(stream.encode_chunk(*c) for c in chunks), data)
 
@@ -63,7 +63,9 @@ def report(case):
     same(fields is None, case.get("refused", False))
     if fields is None:
         return
-    metrics = [0x8000 | m.get("ecn", 0) << 13 | m.get("offset", 0) if m.get("received") else 0 for m in case.get("metrics", [])]
+    metrics = [
+        0x8000 | m.get("ecn", 0) << 13 | m.get("offset", 0) if m.get("received") else 0 for m in case.get("metrics", [])
+    ]
     want = case["sender"], case["media"], case["begin_seq"], metrics
     same((*fields[:3], list(fields[3])), want)
     same(stream.encode_report(*want, case["timestamp"]), data)
@@ -99,7 +101,8 @@ def read_rtcp(count, kind, body):
     else:
         names = ("ntp", "rtp_time", "packets", "octets")
         blocks = [read_block(body[at : at + 24]) for at in range(24, 24 + 24 * count, 24)]
-        fields = {"kind": "sender report", "sender": sender, **dict(zip(names, struct.unpack_from("!QIII", body, 4))), "blocks": blocks}
+        fields = {"kind": "sender report", "sender": sender, "blocks": blocks}
+        fields.update(zip(names, struct.unpack_from("!QIII", body, 4)))
     return {name: value for name, value in fields.items() if value}
 
 
