@@ -25,8 +25,6 @@ const (
 	maxAsks = 64
 	// maxMissing bounds the holes that are kept; a longer gap keeps only its newest end.
 	maxMissing = 512
-	// maxLower is how far the beginning of a stream may move back.
-	maxLower = 64
 )
 
 // Requester knows which packets of one stream are missing and when to ask for them.
@@ -84,14 +82,18 @@ func (q *Requester) Received(now time.Time, seq uint64) bool {
 	return found
 }
 
-// lower adds holes for the packets from seq to the one before the first, when those are few: the first packets of a
-// stream were reordered, or its start became known late.
+// lower moves the beginning back to seq: the first packets of a stream were reordered, or its start became known late, as after a black-out
+// that swallowed it. The packets from seq to the one before the first are holes; lost are those for which there is no room, and
+// all when the beginning is past.
 func (q *Requester) lower(now time.Time, seq uint64) {
-	if q.first-seq > maxLower || q.gaveUp {
-		return
+	room := uint64(max(maxMissing-len(q.missing), 0))
+	if q.gaveUp {
+		room = 0
 	}
-	early := make([]hole, 0, q.first-seq)
-	for s := seq; s < q.first; s++ {
+	from := q.first - min(room, q.first-seq)
+	q.lost += from - seq
+	early := make([]hole, 0, q.first-from)
+	for s := from; s < q.first; s++ {
 		early = append(early, hole{seq: s, next: now.Add(reorderWait)})
 	}
 	q.missing = slices.Insert(q.missing, 0, early...)

@@ -6,12 +6,14 @@ const (
 	// maxCredit is how many resends may come in one burst: all that a Requester can miss at once, so that the end of a voice which a black-out
 	// of a second has swallowed is not spoilt by the resends that went into it.
 	maxCredit = 512
+	// spare is how many resends there may be beyond the packets of the stream: else a talk of one packet had one.
+	spare = maxResends
 )
 
-// Resender limits the resends of one stream to one receiver: each packet at most 8 times, and all resends together at
-// most as many packets as the stream itself has sent. The zero value is ready.
+// Resender limits the resends of one stream to one receiver: each packet at most 8 times, and all resends together to 8 more than
+// the packets that the stream itself has sent. The zero value is ready.
 type Resender struct {
-	credit int
+	credit int // packets sent less resends, from -spare to maxCredit
 	tries  map[uint64]uint8
 	sweep  int // how many tries there may be before those that are over are looked for
 }
@@ -25,7 +27,7 @@ func (r *Resender) Sent() {
 
 // Allow tells whether the packet may be resent now, and counts it if so.
 func (r *Resender) Allow(seq uint64) bool {
-	if r.credit == 0 || r.tries[seq] >= maxResends {
+	if r.credit == -spare || r.tries[seq] >= maxResends {
 		return false
 	}
 	if r.tries == nil {

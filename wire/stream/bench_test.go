@@ -102,7 +102,7 @@ func TestSteadyStateAllocations(t *testing.T) {
 	for range 100 {
 		e.message(t, msg)
 	}
-	if n := testing.AllocsPerRun(1000, func() { e.message(t, msg) }); n > 5 {
+	if n := testing.AllocsPerRun(1000, func() { e.message(t, msg) }); n > 3 {
 		t.Errorf("%v allocations a message", n)
 	}
 }

@@ -50,7 +50,7 @@
 //
 // # The caller's duties
 //
-// One goroutine at a time owns a Stream. After every call of HandlePacket, HandleReport, Send and Advance it
+// One goroutine at a time owns a Stream. After every call of HandlePacket, HandleReport, Send, Revive and Advance it
 //
 //   - calls AppendPacket until that says None, protects what comes as RTP or RTCP, and sends it;
 //   - takes what Receive has;

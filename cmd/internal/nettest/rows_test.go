@@ -60,6 +60,7 @@ func (r row) withDefaults() row {
 	}
 	if r.course == nil {
 		r.course = converse
+		r.bars = r.bars.withDefaults()
 	}
 	return r
 }
