@@ -76,7 +76,7 @@ func TestPublishesEarnCredit(t *testing.T) {
 				if c == nil {
 					continue
 				}
-				if c.GetLimit() != told && (c.GetLimit() != sent+wire.FirstCredit || c.GetLimit()-told < creditStep) {
+				if c.GetLimit() != told && (c.GetLimit() != sent+wire.FirstCredit || c.GetLimit()-told < wire.CreditStep) {
 					t.Fatalf("%s: a limit of %d after %d, with %d sent", name, c.GetLimit(), told, sent)
 				}
 				told = c.GetLimit()
@@ -94,7 +94,7 @@ func TestPublishesEarnCredit(t *testing.T) {
 func TestPeerThatOverdrawsIsEnded(t *testing.T) {
 	inRoom(t, Config{}, func(t *testing.T, a, b *client) {
 		s := a.w.session(a)
-		s.publishes.used = s.publishes.limit - 60_000 // as if the rest waited for a disk
+		s.publishes.Take(wire.FirstCredit - 60_000) // as if the rest waited for a disk
 		m := wire.Encode(&wire.Message_Publish{Publish: &wire.Publish{Room: "lobby", Id: 1, Body: make([]byte, 50_000)}})
 		a.say(m)
 		a.w.pass(100 * time.Millisecond)

@@ -19,7 +19,7 @@
 //   - session: one secured connection of a peer, with its message stream, its rooms and its talks. Its id names it to its peer.
 //   - sessionPath: where a session is, and where its peer says it is going to be: the candidate.
 //   - guest: a session that is recognised at an address without being there: what comes is taken, nothing is sent.
-//   - credit: how many bytes of Publish or Entry may be sent. A session without credit for entries is a cursor that stands still.
+//   - credit (wire.Allowance, wire.Budget): how many bytes of Publish or Entry may be sent. A session without credit for entries is a cursor that stands still.
 //   - farewell: the BYE packets of a session that has ended.
 //   - room, member: who is in a room; a member's cursor says how far it has read the room log. A slow peer is a
 //     cursor, never a queue.

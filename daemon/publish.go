@@ -17,7 +17,7 @@ const replayBatch = 64
 
 // published takes a Publish of size bytes, for which the peer must have credit. It is consumed when its outcome stands.
 func (s *session) published(now time.Time, m *wire.Publish, size int) {
-	if !s.publishes.spend(size) {
+	if !s.publishes.Take(size) {
 		s.end(now, wire.ByeCredit)
 		return
 	}

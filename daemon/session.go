@@ -47,13 +47,13 @@ type session struct {
 	rooms   map[string]*member
 	talks   map[uint32]*voice
 
-	publishes credit    // what the peer may send
-	entries   credit    // what it may be sent
-	quiet     time.Time // until when its joins are not announced
-	replaces  *session  // was at the same address before, of the same identity
-	elder     *session  // whose place it has taken, while that one fades
-	heir      *session  // who has taken its place: it fades
-	fades     time.Time // when it ends at the latest, with an heir
+	publishes wire.Allowance // what the peer may send
+	entries   wire.Budget    // what it may be sent
+	quiet     time.Time      // until when its joins are not announced
+	replaces  *session       // was at the same address before, of the same identity
+	elder     *session       // whose place it has taken, while that one fades
+	heir      *session       // who has taken its place: it fades
+	fades     time.Time      // when it ends at the latest, with an heir
 
 	began      time.Time
 	audioUntil time.Time // reports are frequent until then
@@ -75,8 +75,8 @@ func newSession(h *hub, now time.Time, hs *handshake, secrets *secure.Secrets) (
 	s := &session{
 		hub: h, addr: hs.from, who: secrets.Remote, linger: hs, secrets: secrets, tx: tx, rx: rx,
 		stream: stream.New(stream.Config{Local: wire.SSRCDaemon, Remote: wire.SSRCPeer, FirstSeq: firstSeq()}, now),
-		path:   sessionPath{key: secrets.PathKey()}, publishes: newCredit(), entries: newCredit(),
-		began: now, nextReport: now.Add(wire.KeepaliveEvery),
+		path:   sessionPath{key: secrets.PathKey()},
+		began:  now, nextReport: now.Add(wire.KeepaliveEvery),
 	}
 	_, _ = rand.Read(s.id[:]) // never fails
 	s.timer.run, s.path.timer.run = s.wake, s.ask

@@ -16,7 +16,7 @@
 //	paths        the link in use, and the path check: questions on it and on a new one beside it
 //	talkOut      a talk on its way out; its talkspurt is what goes under one SSRC: sequence numbers, the packets kept for resending
 //	streamIn     a talker's stream on its way in: what is missing and until when it is of use
-//	credit       how many bytes of Publish the daemon takes; allowance: how many of Entry it may send
+//	credit       wire.Budget: how many bytes of Publish the daemon takes; wire.Allowance: how many of Entry it may send
 //	roster       who is in a room, and what of that the user knows
 //	Hearing      the playout of a room, between the loop and whoever reads it
 //	link         a connected socket with its reader; firstAnswer and handshake make it ready

@@ -27,8 +27,8 @@ type session struct {
 	resumed  bool      // it is the same to the daemon as the one before
 	gone     bool      // the other side, or the network, has ended it
 
-	publishes credit
-	entries   *allowance // shared with the events that wait
+	publishes wire.Budget
+	entries   *wire.Allowance // shared with the events that wait
 
 	welcomed    bool
 	lastMessage time.Time // when a message was sent
@@ -57,7 +57,7 @@ func newSession(now time.Time, l *link) *session {
 		stream: stream.New(stream.Config{
 			Local: wire.SSRCPeer, Remote: wire.SSRCDaemon, FirstSeq: uint64(random16() % maxSeq),
 		}, now),
-		publishes: credit{limit: wire.FirstCredit}, entries: &allowance{limit: wire.FirstCredit},
+		entries:     new(wire.Allowance),
 		lastMessage: now, lastReport: now,
 		granted: make(map[uint32]bool),
 		streams: make(map[uint32]*streamIn), ignored: make(map[uint32]bool), told: make(map[uint32]*Talking),

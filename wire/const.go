@@ -56,6 +56,9 @@ const (
 // FirstCredit is how many bytes of Publish and Entry messages each side may send before it gets Credit.
 const FirstCredit = 256 << 10
 
+// CreditStep is how many bytes are consumed before the sender gets new Credit.
+const CreditStep = 64 << 10
+
 // MaxHints is how many hints a second the daemon sends to addresses that it does not know, in all.
 const MaxHints = 100
 
