@@ -26,7 +26,7 @@
 //   - roster, news: the nicks that are present, sorted; what has changed and was not told yet.
 //   - voice, line, anchor: one talkspurt; its delay line; the clock that says when a packet is due.
 //   - feed: a voice on its way to one member.
-//   - reception: what a talker is told in reports.
+//   - reception (wire.Reception): what a talker is told in reports.
 //   - nicks: who holds which nick.
 //
 // The hub owns all of these. It is a state machine: it has no clock, goroutine or lock, is called with one event at

@@ -100,7 +100,7 @@ func (e *engine) receiveRTCP(now time.Time, s *session, datagram []byte) {
 			e.resend(s, p)
 		case *rtcp.SenderReport:
 			if in := s.streams[p.SSRC]; in != nil {
-				in.report.senderReport(now, p.NTPTime)
+				in.stats.SenderReport(now, p.NTPTime)
 			}
 		case *rtcp.Goodbye:
 			s.goodbye(p)

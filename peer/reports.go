@@ -53,8 +53,8 @@ func (e *engine) report(now time.Time) {
 	s.lastReport = now
 	var blocks []rtcp.ReceptionReport
 	for ssrc, in := range s.streams {
-		if in.got > 0 && len(blocks) < maxBlocks {
-			blocks = append(blocks, in.report.block(now, ssrc))
+		if in.stats.Got() > 0 && len(blocks) < maxBlocks {
+			blocks = append(blocks, in.stats.Block(now, ssrc))
 		}
 	}
 	packet, err := wire.AppendPeerReport(s.packet[:0], blocks)

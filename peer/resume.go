@@ -128,7 +128,7 @@ func (e *engine) reconcile(now time.Time, name string, j *wire.Joined) {
 	for ssrc, in := range e.s.streams {
 		switch {
 		case in.room != name || going[ssrc] || in.ended:
-		case in.got > 0:
+		case in.stats.Got() > 0:
 			in.end(now, &wire.TalkEnd{LastSeq: uint32(uint16(in.highest))})
 		default:
 			e.dropStream(in)
