@@ -6,14 +6,6 @@ import (
 	"yodel/wire"
 )
 
-// keyLimits say when the keys of a session are used up, each direction by itself (RFC 3711, 9.2 and 8.2 leave room for more). A
-// peer makes a new session before that.
-type keyLimits struct {
-	age     time.Duration
-	packets uint64
-	ssrcs   int
-}
-
 // over says why the session is to end; empty when it is not.
 func (s *session) over(now time.Time) string {
 	switch {
@@ -21,15 +13,15 @@ func (s *session) over(now time.Time) string {
 		return wire.ByeTimeout
 	case s.stream.Queued() > maxQueued:
 		return wire.ByeSlow
-	case s.hub.keys.exceeded(s, now):
+	case s.keysUsedUp(now):
 		return wire.ByeKeys
 	}
 	return ""
 }
 
-// exceeded tells whether a session has used more of its keys than it may.
-func (l *keyLimits) exceeded(s *session, now time.Time) bool {
-	return now.Sub(s.began) > l.age || max(s.tx.Packets(), s.received) > l.packets || max(s.tx.SSRCs(), s.rx.SSRCs()) > l.ssrcs
+// keysUsedUp tells whether the session has used more of its keys than it may. A peer makes a new session before that.
+func (s *session) keysUsedUp(now time.Time) bool {
+	return s.hub.keys.Reached(now.Sub(s.began), max(s.tx.Packets(), s.received), max(s.tx.SSRCs(), s.rx.SSRCs()))
 }
 
 // end tells the peer why, and removes the session. One that fades has an heir who knows better, and ends without a word.

@@ -306,13 +306,13 @@ func TestTakeoverAtTheSameAddress(t *testing.T) {
 
 // A session whose keys are used up ends a quarter after its peer should have made a new one.
 func TestUsedUpKeysEndASession(t *testing.T) {
-	if k := newHub(Config{}).keys; k.age != 30*time.Hour || k.packets != 5<<28 || k.ssrcs != 5120 {
+	if k := newHub(Config{}).keys; k != wire.RekeyLimits.Beyond() {
 		t.Errorf("limits %v", k)
 	}
-	for name, lower := range map[string]func(*keyLimits){
-		"age":     func(k *keyLimits) { k.age = time.Second },
-		"packets": func(k *keyLimits) { k.packets = 30 },
-		"SSRCs":   func(k *keyLimits) { k.ssrcs = 3 },
+	for name, lower := range map[string]func(*wire.KeyLimits){
+		"age":     func(k *wire.KeyLimits) { k.Age = time.Second },
+		"packets": func(k *wire.KeyLimits) { k.Packets = 30 },
+		"SSRCs":   func(k *wire.KeyLimits) { k.SSRCs = 3 },
 	} {
 		inRoom(t, Config{}, func(t *testing.T, a, _ *client) {
 			synctest.Wait()

@@ -25,7 +25,7 @@ type engine struct {
 	old       *session // before it, as long as talks go on there; nil: none
 	oldUntil  time.Time
 	sessionID []byte // of the last one
-	limits    rekeyLimits
+	limits    wire.KeyLimits
 	rekeying  bool          // the handshake for next is under way
 	rekeyAt   time.Time     // not before it is the next handshake beside the session tried
 	rekeyWait time.Duration // before the one after that

@@ -22,12 +22,12 @@ type simClient struct {
 	ended  chan struct{}
 }
 
-func (n *simNet) client(t *testing.T, reconnect bool, change ...func(*rekeyLimits)) *simClient {
+func (n *simNet) client(t *testing.T, reconnect bool, change ...func(*wire.KeyLimits)) *simClient {
 	t.Helper()
 	cfg := Config{Server: "daemon.example:9635", Identity: mustIdentity(t), Nick: "alice", Reconnect: reconnect, net: n.network()}
 	for _, f := range change {
-		cfg.limits = new(rekeyLimits)
-		*cfg.limits = defaultLimits
+		cfg.limits = new(wire.KeyLimits)
+		*cfg.limits = wire.RekeyLimits
 		f(cfg.limits)
 	}
 	c, err := Dial(t.Context(), cfg)

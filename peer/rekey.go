@@ -18,23 +18,13 @@ const (
 	fadeFor = 10 * time.Second
 )
 
-// rekeyLimits say when a session's keys are old.
-type rekeyLimits struct {
-	age     time.Duration
-	packets uint64 // of one direction
-	ssrcs   int    // of one direction
-}
-
-var defaultLimits = rekeyLimits{age: wire.RekeyAfter, packets: wire.RekeyPackets, ssrcs: wire.RekeySSRCs}
-
 // rekeyDue tells that a handshake beside the session is to be made now.
 func (e *engine) rekeyDue(now time.Time) bool {
 	s := e.s
 	if s == nil || !s.welcomed || e.rekeying || e.resumed != nil || e.next != nil || e.old != nil || now.Before(e.rekeyAt) {
 		return false
 	}
-	return now.Sub(s.began) >= e.limits.age ||
-		max(s.tx.Packets(), s.received) >= e.limits.packets || max(s.tx.SSRCs(), s.rx.SSRCs()) >= e.limits.ssrcs
+	return e.limits.Reached(now.Sub(s.began), max(s.tx.Packets(), s.received), max(s.tx.SSRCs(), s.rx.SSRCs()))
 }
 
 // rekeyFailed waits before the next try.
@@ -196,7 +186,7 @@ func (e *engine) rekeyDeadlines(sooner func(time.Time)) {
 		sooner(e.oldUntil)
 	}
 	if e.s.welcomed && !e.rekeying && e.next == nil && e.old == nil {
-		at := e.s.began.Add(e.limits.age)
+		at := e.s.began.Add(e.limits.Age)
 		if at.Before(e.rekeyAt) {
 			at = e.rekeyAt
 		}
