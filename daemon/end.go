@@ -63,7 +63,7 @@ func (s *session) depart(now time.Time) {
 	}
 	if s.heir != nil {
 		s.heir.elder = nil
-		expected = fadeFor // its peer has not been told
+		expected = wire.FadeFor // its peer has not been told
 	}
 	if p := h.table[s.addr]; p != nil && p.session == s {
 		p.session, p.farewell = nil, now.Add(expected)

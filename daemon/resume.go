@@ -9,13 +9,9 @@ import (
 	"yodel/wire/secure"
 )
 
-const (
-	// fadeFor is the most that a session lives on after another has taken its place.
-	fadeFor = 10 * time.Second
-	// quietFor is how long after the daemon's start the joins of peers that come back are not announced: those who are back already were
-	// never told that they had gone.
-	quietFor = 30 * time.Second
-)
+// quietFor is how long after the daemon's start the joins of peers that come back are not announced: those who are back already were
+// never told that they had gone.
+const quietFor = 30 * time.Second
 
 // resume goes on with the session that Hello names, if it is there and of the same identity: the new session gets its id, its nick
 // and its rooms, and nobody sees anyone leave or join.
@@ -53,7 +49,7 @@ func (s *session) fade(now time.Time, heir *session) {
 	}
 	s.stay()
 	s.heir, heir.elder = heir, s
-	s.fades = now.Add(fadeFor)
+	s.fades = now.Add(wire.FadeFor)
 	s.mark()
 }
 

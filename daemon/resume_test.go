@@ -158,7 +158,7 @@ func TestFadingSessionEndsAfterTenSeconds(t *testing.T) {
 		a.stop()
 		n := a.again("10.0.0.7:1", "alice")
 		n.joinAfterOf(a)
-		rest(fadeFor-time.Millisecond, n, b)
+		rest(wire.FadeFor-time.Millisecond, n, b)
 		if len(all(b, (*wire.Message).GetTalkEnd)) != 0 || len(a.w.server.hub.sessions) != 3 {
 			t.Errorf("ended too early: %d sessions", len(a.w.server.hub.sessions))
 		}

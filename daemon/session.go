@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -74,7 +73,7 @@ func newSession(h *hub, now time.Time, hs *handshake, secrets *secure.Secrets) (
 	}
 	s := &session{
 		hub: h, addr: hs.from, who: secrets.Remote, linger: hs, secrets: secrets, tx: tx, rx: rx,
-		stream: stream.New(stream.Config{Local: wire.SSRCDaemon, Remote: wire.SSRCPeer, FirstSeq: firstSeq()}, now),
+		stream: stream.New(stream.Config{Local: wire.SSRCDaemon, Remote: wire.SSRCPeer, FirstSeq: wire.FirstSeq()}, now),
 		path:   sessionPath{key: secrets.PathKey()},
 		began:  now, nextReport: now.Add(wire.KeepaliveEvery),
 	}
@@ -84,13 +83,6 @@ func newSession(h *hub, now time.Time, hs *handshake, secrets *secure.Secrets) (
 	h.sessions[s], h.ids[s.id] = struct{}{}, s
 	s.mark()
 	return s, nil
-}
-
-// firstSeq is a random packet number to begin with, below 2^15 so that the first packets cannot be taken for ones before a wrap.
-func firstSeq() uint64 {
-	var b [2]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return uint64(binary.BigEndian.Uint16(b[:]) >> 1)
 }
 
 // protected takes an SRTP or SRTCP datagram.

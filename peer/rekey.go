@@ -14,8 +14,6 @@ const (
 	// takes the old keys for hours more.
 	firstRekeyWait = 5 * time.Second
 	maxRekeyWait   = 10 * time.Minute
-	// fadeFor is how long a session that another has replaced is kept for the talks that end in it.
-	fadeFor = 10 * time.Second
 )
 
 // rekeyDue tells that a handshake beside the session is to be made now.
@@ -100,7 +98,7 @@ func (e *engine) takeNext(now time.Time) {
 func (e *engine) takeOver(now time.Time, w *wire.Welcome) {
 	old, s := e.s, e.next
 	e.s, e.next = s, nil
-	e.old, e.oldUntil = old, now.Add(fadeFor)
+	e.old, e.oldUntil = old, now.Add(wire.FadeFor)
 	old.dropBeside()
 	old.check = check{}
 	s.streams, s.ignored, s.told, s.lastAudio = old.streams, old.ignored, old.told, old.lastAudio

@@ -47,15 +47,12 @@ type session struct {
 	sealed []byte // and after protection
 }
 
-// maxSeq bounds the first sequence number of a stream: rollover counters are guessed right from there on (RFC 3711, 3.3.1).
-const maxSeq = 1 << 15
-
 func newSession(now time.Time, l *link) *session {
 	s := &session{
 		paths: paths{link: l, key: l.path, heard: now},
 		write: l.write, tx: l.tx, rx: l.rx, began: now, due: l.due,
 		stream: stream.New(stream.Config{
-			Local: wire.SSRCPeer, Remote: wire.SSRCDaemon, FirstSeq: uint64(random16() % maxSeq),
+			Local: wire.SSRCPeer, Remote: wire.SSRCDaemon, FirstSeq: wire.FirstSeq(),
 		}, now),
 		entries:     new(wire.Allowance),
 		lastMessage: now, lastReport: now,
@@ -67,12 +64,6 @@ func newSession(now time.Time, l *link) *session {
 	}
 	s.rx.Allow(wire.SSRCDaemon)
 	return s
-}
-
-func random16() uint16 {
-	var b [2]byte
-	_, _ = rand.Read(b[:]) // never fails: crypto/rand
-	return binary.BigEndian.Uint16(b[:])
 }
 
 func random32() uint32 {

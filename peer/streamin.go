@@ -25,8 +25,6 @@ const (
 	// In a pause what should have come is asked for in steps, pauseSteps times; at the steps 1, 2, 4 and 8 there is a report, too.
 	pauseStep  = 250 * time.Millisecond
 	pauseSteps = 8
-	// maxOverdue is how many packets one of these requests names: what a NACK has room for.
-	maxOverdue = 272
 )
 
 // streamIn is the receiving end of one talker's stream: it feeds the hearing, and finds out what to ask for again.
@@ -217,7 +215,7 @@ func (in *streamIn) pause(now time.Time, dst []uint16) (overdue []uint16, report
 		through = min(through, in.last)
 	}
 	past := in.highest + uint64(max(now.Sub(in.top)-in.depth, 0)/in.frame)
-	for seq := past + 1; seq <= min(through, past+maxOverdue); seq++ {
+	for seq := past + 1; seq <= min(through, past+wire.MaxNack); seq++ {
 		dst = append(dst, uint16(seq))
 	}
 	return dst, report

@@ -77,7 +77,7 @@ func (t *talkOut) grant(e *engine, ssrc uint32) error {
 		return err
 	}
 	e.s.granted[ssrc] = true
-	first := uint64(random16() % maxSeq)
+	first := wire.FirstSeq()
 	t.talk.clear(&t.talkspurt)
 	t.talkspurt = talkspurt{s: e.s, granted: true, ssrc: ssrc, first: first, next: first}
 	t.talk.ssrc.Store(ssrc)

@@ -19,7 +19,10 @@ const (
 	ByeReplaced = "replaced by a new session" // in presence only
 )
 
-// maxNackPairs bounds one NACK packet: 16 pairs cover up to 272 lost packets.
+// MaxNack is how many lost packets one NACK packet covers when they follow on each other: 17 with each of 16 pairs (RFC 4585, 6.2.1).
+const MaxNack = 17 * maxNackPairs
+
+// maxNackPairs bounds one NACK packet.
 const maxNackPairs = 16
 
 // AppendNack appends a generic NACK (RFC 4585, 6.2.1) for the given sequence numbers of the stream
