@@ -57,7 +57,7 @@ func (e *engine) report(now time.Time) {
 			blocks = append(blocks, in.stats.Block(now, ssrc))
 		}
 	}
-	packet, err := wire.AppendPeerReport(s.packet[:0], blocks)
+	packet, err := wire.AppendReceiverReport(s.packet[:0], wire.SSRCPeer, blocks)
 	for i := 0; i < len(e.talks) && i < maxSenderReports && err == nil; i++ {
 		if t := e.talks[i]; t.sending() && t.s == s {
 			packet, err = wire.AppendSenderReport(packet, t.senderReport(now))
