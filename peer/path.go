@@ -266,8 +266,8 @@ func (s *session) advanceUnknown(now time.Time) {
 	case at.IsZero():
 	case !s.heard.Before(s.unknown):
 		s.unknown = time.Time{}
-	case !now.Before(at) && s.err == nil:
-		s.gone, s.err = true, errUnknown
+	case !now.Before(at):
+		s.lose(errUnknown)
 	}
 }
 

@@ -40,8 +40,8 @@ func (e *engine) receiveFrom(now time.Time, from *link, datagram []byte, arrived
 
 // sessionOf tells whose link it is; nil when it is nobody's any more.
 func (e *engine) sessionOf(l *link) *session {
-	for _, s := range [...]*session{e.s, e.next, e.old} {
-		if s != nil && s.has(l) {
+	for s := range e.sessions {
+		if s.has(l) {
 			return s
 		}
 	}
@@ -114,7 +114,7 @@ func (s *session) goodbye(p *rtcp.Goodbye) {
 	if reason == "" {
 		reason = "the daemon has closed it"
 	}
-	s.gone, s.err = true, lostErr(reason)
+	s.lose(lostErr(reason))
 }
 
 func lostErr(reason string) error { return fmt.Errorf("%w: %s", ErrLost, reason) }

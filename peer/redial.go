@@ -106,8 +106,8 @@ func (l *loop) down(now time.Time, err error) {
 	if n := s.link.tooLong.Load(); n > 0 {
 		err = fmt.Errorf("%w (%d datagrams were too long for the path)", err, n)
 	}
-	for _, o := range [...]*session{l.e.next, l.e.old} {
-		if o != nil {
+	for o := range l.e.sessions {
+		if o != s {
 			o.close()
 		}
 	}

@@ -79,8 +79,8 @@ func (e *engine) takeNext(now time.Time) {
 		if w := m.GetWelcome(); w != nil {
 			if bytes.Equal(w.GetSessionId(), e.sessionID) {
 				e.takeOver(now, w)
-			} else if e.s.err == nil { // the daemon was started again: what the present one has of it is void
-				e.s.gone, e.s.err = true, errUnknown
+			} else { // the daemon was started again: what the present one has of it is void
+				e.s.lose(errUnknown)
 			}
 			return
 		}

@@ -40,10 +40,9 @@ func (e *engine) keepAlive(now time.Time) {
 		e.report(now)
 	}
 	if now.Sub(e.s.lastMessage) >= wire.PingEvery {
-		q := e.ask(now, func(id uint64) []byte {
+		e.requestIn(now, e.s, func(id uint64) []byte {
 			return wire.Encode(&wire.Message_Ping{Ping: &wire.Ping{Request: id, Padding: make([]byte, pingPadding)}})
 		}, func(time.Time, *wire.Message, error) {})
-		q.once = true
 	}
 }
 

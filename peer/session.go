@@ -115,15 +115,22 @@ func (s *session) socketSays(err error) {
 	switch {
 	case isPathError(err):
 		s.failed = err
-	case isRefused(err) && s.err == nil:
-		s.gone, s.err = true, errNothingThere
+	case isRefused(err):
+		s.lose(errNothingThere)
+	}
+}
+
+// lose ends the session because the other side, or the network, has. Only the first reason for an end counts.
+func (s *session) lose(err error) {
+	if s.err == nil {
+		s.gone, s.err = true, err
 	}
 }
 
 // unwelcome ends a session to which the daemon has not said Welcome in time.
 func (s *session) unwelcome(now time.Time) {
-	if !s.welcomed && !s.due.IsZero() && !now.Before(s.due) && s.err == nil {
-		s.gone, s.err = true, fmt.Errorf("%w: it answered, but the session did not begin in time", ErrUnreachable)
+	if !s.welcomed && !s.due.IsZero() && !now.Before(s.due) {
+		s.lose(fmt.Errorf("%w: it answered, but the session did not begin in time", ErrUnreachable))
 	}
 }
 

@@ -139,7 +139,7 @@ func (t *talkOut) again(now time.Time, e *engine, s *session) {
 		return
 	}
 	t.held, t.asked = false, s
-	e.askOnce(now, s, t.talkMessage, func(now time.Time, m *wire.Message, err error) {
+	e.requestIn(now, s, t.talkMessage, func(now time.Time, m *wire.Message, err error) {
 		switch r := e.rooms[t.room]; {
 		case err == nil:
 			t.regrant(now, e, m.GetTalkGranted().GetSsrc())
