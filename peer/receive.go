@@ -12,13 +12,6 @@ import (
 	"yodel/wire/secure"
 )
 
-// receive takes a datagram that arrived at the given time on the link in use.
-func (e *engine) receive(now time.Time, datagram []byte, arrived time.Time) {
-	if e.s != nil {
-		e.receiveFrom(now, e.s.link, datagram, arrived)
-	}
-}
-
 // receiveFrom takes a datagram that came on some link.
 func (e *engine) receiveFrom(now time.Time, from *link, datagram []byte, arrived time.Time) {
 	s := e.sessionOf(from)

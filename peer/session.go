@@ -151,12 +151,9 @@ func (s *session) close() {
 	}
 }
 
-// nothingThere is why a session is lost whose daemon has gone without BYE.
-const nothingThere = "nothing listens there any more"
-
 // Ends of a session after which the daemon is asked at once for another.
 var (
-	errNothingThere = lostErr(nothingThere)
+	errNothingThere = lostErr("nothing listens there any more")
 	errUnknown      = lostErr("the daemon does not know the session any more")
 )
 
