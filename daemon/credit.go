@@ -18,10 +18,9 @@ func (s *session) granted(m *wire.Credit) {
 	}
 }
 
-// sayEntry queues an entry if the peer's credit is enough for it; else the session waits for credit.
+// sayEntry queues an entry if the peer's credit is enough for it.
 func (s *session) sayEntry(encoded []byte) bool {
 	if !s.entries.Spend(len(encoded)) {
-		s.starved = true
 		return false
 	}
 	s.say(encoded)

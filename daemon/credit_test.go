@@ -58,6 +58,24 @@ func TestEntriesWaitForCredit(t *testing.T) {
 	})
 }
 
+// A transient message for which there is no credit is gone; a stored one for which there is does not wait because of that.
+func TestDroppedTransientHoldsNothingUp(t *testing.T) {
+	inRoom(t, Config{}, func(t *testing.T, a, b *client) {
+		b.miserly = true
+		a.w.session(b).entries.Spend(wire.FirstCredit - 2000)
+		transient := wire.Publish{Room: "lobby", Id: 1, Body: make([]byte, 5000), Transient: true}
+		a.say(wire.Encode(&wire.Message_Publish{Publish: &transient}))
+		a.publish("lobby", 2, "small")
+		a.w.pass(time.Second)
+		if texts := b.texts(); len(texts) != 1 || texts[0] != "small" {
+			t.Errorf("bob read %q", texts)
+		}
+		if a.w.dropped(dropTransient) != 1 {
+			t.Errorf("%d transient messages were dropped", a.w.dropped(dropTransient))
+		}
+	})
+}
+
 // The daemon grants credit for publishes as their outcome stands, for refused ones as well.
 func TestPublishesEarnCredit(t *testing.T) {
 	for name, room := range map[string]string{"stored": "lobby", "refused": "a b"} {

@@ -136,7 +136,7 @@ func (s *session) replay(m *member) bool {
 		}
 		e := &s.hub.entries[i]
 		if !s.sayEntry(encodeEntry(e)) {
-			s.behind = true
+			s.behind, s.starved = true, true
 			return false
 		}
 		m.cursor = e.Pos

@@ -61,7 +61,7 @@ type session struct {
 	dirty      bool
 	received   uint64 // packets
 	behind     bool   // entries wait for room in the stream, or for credit
-	starved    bool   // the next one waits for credit
+	starved    bool   // the next stored one waits for credit
 	displaced  bool   // somebody else is at its address: nothing is sent
 	gone       bool
 }
