@@ -24,9 +24,9 @@ func (s *session) keysUsedUp(now time.Time) bool {
 	return s.hub.keys.Reached(now.Sub(s.began), max(s.tx.Packets(), s.received), max(s.tx.SSRCs(), s.rx.SSRCs()))
 }
 
-// end tells the peer why, and removes the session. One that fades has an heir who knows better, and ends without a word.
+// end tells the peer why, and removes the session. One that fades ends without a word: its peer goes on in the next one.
 func (s *session) end(now time.Time, reason string) {
-	if s.heir == nil {
+	if s.next == nil {
 		s.part(now, reason)
 	}
 	s.remove(now, reason)
@@ -40,10 +40,10 @@ func (s *session) remove(now time.Time, reason string) {
 	s.gone = true
 	s.hub.nicks.touch(now, s.key)
 	s.hub.timers.set(&s.timer, time.Time{})
-	s.stay()
+	s.cancelMove()
 	s.release()
-	if s.elder != nil {
-		s.elder.remove(now, reason)
+	if s.old != nil {
+		s.old.remove(now, reason)
 	}
 	for _, v := range s.talks {
 		v.abandon(now)
@@ -61,8 +61,8 @@ func (s *session) depart(now time.Time) {
 	if h.ids[s.id] == s {
 		delete(h.ids, s.id)
 	}
-	if s.heir != nil {
-		s.heir.elder = nil
+	if s.next != nil {
+		s.next.old = nil
 		expected = wire.FadeFor // its peer has not been told
 	}
 	if p := h.table[s.addr]; p != nil && p.session == s {

@@ -124,7 +124,7 @@ func (h *hub) stop(now time.Time, reason string) {
 		f.say(now)
 	}
 	for s := range h.sessions {
-		if s.heir == nil {
+		if s.next == nil {
 			s.bye(reason)
 		}
 	}

@@ -189,7 +189,7 @@ func TestFadingSessionEndsAtItsPeersBye(t *testing.T) {
 		n.joinAfterOf(a)
 		n.publish("lobby", 1, "still here")
 		if len(all(n, (*wire.Message).GetReceipt)) != 1 {
-			t.Error("the heir is gone too")
+			t.Error("the next session is gone too")
 		}
 	})
 }

@@ -50,9 +50,9 @@ type session struct {
 	entries   wire.Budget    // what it may be sent
 	quiet     time.Time      // until when its joins are not announced
 	replaces  *session       // was at the same address before, of the same identity
-	elder     *session       // whose place it has taken, while that one fades
-	heir      *session       // who has taken its place: it fades
-	fades     time.Time      // when it ends at the latest, with an heir
+	old       *session       // whose place it has taken, while that one fades
+	next      *session       // that has taken its place: it fades
+	fades     time.Time      // when it ends at the latest, with a next one
 
 	began      time.Time
 	audioUntil time.Time // reports are frequent until then
@@ -224,7 +224,7 @@ func (s *session) flush(now time.Time) {
 	if s.gone {
 		return
 	}
-	if s.heir != nil && s.faded(now) {
+	if s.next != nil && s.faded(now) {
 		s.remove(now, "")
 		return
 	}
@@ -263,7 +263,7 @@ func (s *session) deadline() time.Time {
 	if s.secrets != nil {
 		d = earliest(d, s.began.Add(secure.HandshakeTimeout))
 	}
-	if s.heir != nil {
+	if s.next != nil {
 		d = earliest(d, s.fades)
 	}
 	return d

@@ -21,13 +21,13 @@ type engine struct {
 	shared *shared
 
 	s         *session // nil between two sessions
-	next      *session // beside it, not welcome yet; nil: none
-	old       *session // before it, as long as talks go on there; nil: none
+	next      *session // to take its place, not welcome yet; nil: none
+	old       *session // whose place it has taken, as long as talks go on there; nil: none
 	oldUntil  time.Time
 	sessionID []byte // of the last one
 	limits    wire.KeyLimits
 	rekeying  bool          // the handshake for next is under way
-	rekeyAt   time.Time     // not before it is the next handshake beside the session tried
+	rekeyAt   time.Time     // not before it is the next handshake for new keys tried
 	rekeyWait time.Duration // before the one after that
 
 	// open gives a link to an address if its local address is none of these, else nil. Nil: there are none.
@@ -63,7 +63,7 @@ func newEngine(cfg Config, sh *shared) *engine {
 	return e
 }
 
-// sessions ranges over those that there are: the present one, and those beside and before it.
+// sessions ranges over those that there are: the present, the next and the old one.
 func (e *engine) sessions(yield func(*session) bool) {
 	for _, s := range [...]*session{e.s, e.next, e.old} {
 		if s != nil && !yield(s) {
@@ -94,7 +94,7 @@ func (e *engine) hello(now time.Time, s *session) {
 	}}))
 }
 
-// detach ends the session, with those before and beside it; what waits stays for the next one.
+// detach ends the session, with the next and the old one; what waits stays for the next one.
 func (e *engine) detach() {
 	for _, in := range e.s.streams {
 		in.stop()

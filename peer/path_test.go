@@ -487,7 +487,7 @@ func TestTheDaemonsQuestionIsAnsweredOnTheLinkInUse(t *testing.T) {
 	if _, err := secure.ParsePathReply((*sent)[0], [12]byte{1}, &key); err != nil {
 		t.Error(err)
 	}
-	r.e.s.check.beside = &question{link: &link{}} // it is moving away
+	r.e.s.check.beside = &pathProbe{link: &link{}} // it is moving away
 	if got := ask(8, 7, &key, id); got != 0 {
 		t.Error("answered on the link that it leaves")
 	}
