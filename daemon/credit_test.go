@@ -58,6 +58,24 @@ func TestEntriesWaitForCredit(t *testing.T) {
 	})
 }
 
+// A transient message for which there is no credit is gone; a stored one for which there is does not wait because of that.
+func TestDroppedTransientHoldsNothingUp(t *testing.T) {
+	inRoom(t, Config{}, func(t *testing.T, a, b *client) {
+		b.miserly = true
+		a.w.session(b).entries.Spend(wire.FirstCredit - 2000)
+		transient := wire.Publish{Room: "lobby", Id: 1, Body: make([]byte, 5000), Transient: true}
+		a.say(wire.Encode(&wire.Message_Publish{Publish: &transient}))
+		a.publish("lobby", 2, "small")
+		a.w.pass(time.Second)
+		if texts := b.texts(); len(texts) != 1 || texts[0] != "small" {
+			t.Errorf("bob read %q", texts)
+		}
+		if a.w.dropped(dropTransient) != 1 {
+			t.Errorf("%d transient messages were dropped", a.w.dropped(dropTransient))
+		}
+	})
+}
+
 // The daemon grants credit for publishes as their outcome stands, for refused ones as well.
 func TestPublishesEarnCredit(t *testing.T) {
 	for name, room := range map[string]string{"stored": "lobby", "refused": "a b"} {
@@ -76,7 +94,7 @@ func TestPublishesEarnCredit(t *testing.T) {
 				if c == nil {
 					continue
 				}
-				if c.GetLimit() != told && (c.GetLimit() != sent+wire.FirstCredit || c.GetLimit()-told < creditStep) {
+				if c.GetLimit() != told && (c.GetLimit() != sent+wire.FirstCredit || c.GetLimit()-told < wire.CreditStep) {
 					t.Fatalf("%s: a limit of %d after %d, with %d sent", name, c.GetLimit(), told, sent)
 				}
 				told = c.GetLimit()
@@ -94,7 +112,7 @@ func TestPublishesEarnCredit(t *testing.T) {
 func TestPeerThatOverdrawsIsEnded(t *testing.T) {
 	inRoom(t, Config{}, func(t *testing.T, a, b *client) {
 		s := a.w.session(a)
-		s.publishes.used = s.publishes.limit - 60_000 // as if the rest waited for a disk
+		s.publishes.Take(wire.FirstCredit - 60_000) // as if the rest waited for a disk
 		m := wire.Encode(&wire.Message_Publish{Publish: &wire.Publish{Room: "lobby", Id: 1, Body: make([]byte, 50_000)}})
 		a.say(m)
 		a.w.pass(100 * time.Millisecond)

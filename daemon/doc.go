@@ -19,14 +19,14 @@
 //   - session: one secured connection of a peer, with its message stream, its rooms and its talks. Its id names it to its peer.
 //   - sessionPath: where a session is, and where its peer says it is going to be: the candidate.
 //   - guest: a session that is recognised at an address without being there: what comes is taken, nothing is sent.
-//   - credit: how many bytes of Publish or Entry may be sent. A session without credit for entries is a cursor that stands still.
+//   - credit (wire.Allowance, wire.Budget): how many bytes of Publish or Entry may be sent. A session without credit for entries is a cursor that stands still.
 //   - farewell: the BYE packets of a session that has ended.
 //   - room, member: who is in a room; a member's cursor says how far it has read the room log. A slow peer is a
 //     cursor, never a queue.
 //   - roster, news: the nicks that are present, sorted; what has changed and was not told yet.
 //   - voice, line, anchor: one talkspurt; its delay line; the clock that says when a packet is due.
 //   - feed: a voice on its way to one member.
-//   - reception: what a talker is told in reports.
+//   - reception (wire.Reception): what a talker is told in reports.
 //   - nicks: who holds which nick.
 //
 // The hub owns all of these. It is a state machine: it has no clock, goroutine or lock, is called with one event at
@@ -46,8 +46,8 @@
 //
 // Hello may name a session of the same identity. The new session takes over its id, nick and members; a member that has moved gets no entries
 // until its Join says from where. The old one fades: it is nowhere but in the hub's list and in its voices, hears its last packets, and
-// ends without a word when its voices are reported, at its peer's BYE, or after 10 s. It is the elder, the new one its heir; an elder
-// whose heir is taken over itself ends at once.
+// ends without a word when its voices are reported, at its peer's BYE, or after 10 s. It is the new one's old session, that one its next; when
+// the next is taken over itself, the old one ends at once.
 //
 // In the first 30 s of the daemon a Hello that names an unknown session comes from before a restart: joins are not announced.
 //
@@ -93,7 +93,7 @@
 // loop, 512 handshakes, 8 packets that come before their keys, 8 open streams a session and 1024 a room, 8192 packets a stream
 // and 128 MiB a room in the delay lines, 10,000 rooms, 4 MiB of messages that a peer has not acknowledged. Requests of a peer
 // wait while 128 KiB of answers do. Publishes beyond the credit of 256 KiB end the session; entries beyond it wait. 100 hints go out in any
-// second, 10 of them to one address. A session has one candidate, one question (three datagrams) for a move, one move a second, one elder; an address four guests. A session ends
+// second, 10 of them to one address. A session has one candidate, one question (three datagrams) for a move, one move a second, one old session; an address four guests. A session ends
 // when its keys are used a quarter beyond what a peer may: 30 h, 5·2^28 packets or 5120 SSRCs of one direction. At most 200 changes of a
 // room are gathered, 200 members listed, 32 streams named in a Joined (the others follow), 128 voices of one identity kept in a room,
 // 32 nicks held by it. What was dropped is one log line a second at most.

@@ -6,14 +6,6 @@ import (
 	"yodel/wire"
 )
 
-// keyLimits say when the keys of a session are used up, each direction by itself (RFC 3711, 9.2 and 8.2 leave room for more). A
-// peer makes a new session before that.
-type keyLimits struct {
-	age     time.Duration
-	packets uint64
-	ssrcs   int
-}
-
 // over says why the session is to end; empty when it is not.
 func (s *session) over(now time.Time) string {
 	switch {
@@ -21,20 +13,20 @@ func (s *session) over(now time.Time) string {
 		return wire.ByeTimeout
 	case s.stream.Queued() > maxQueued:
 		return wire.ByeSlow
-	case s.hub.keys.exceeded(s, now):
+	case s.keysUsedUp(now):
 		return wire.ByeKeys
 	}
 	return ""
 }
 
-// exceeded tells whether a session has used more of its keys than it may.
-func (l *keyLimits) exceeded(s *session, now time.Time) bool {
-	return now.Sub(s.began) > l.age || max(s.tx.Packets(), s.received) > l.packets || max(s.tx.SSRCs(), s.rx.SSRCs()) > l.ssrcs
+// keysUsedUp tells whether the session has used more of its keys than it may. A peer makes a new session before that.
+func (s *session) keysUsedUp(now time.Time) bool {
+	return s.hub.keys.Reached(now.Sub(s.began), max(s.tx.Packets(), s.received), max(s.tx.SSRCs(), s.rx.SSRCs()))
 }
 
-// end tells the peer why, and removes the session. One that fades has an heir who knows better, and ends without a word.
+// end tells the peer why, and removes the session. One that fades ends without a word: its peer goes on in the next one.
 func (s *session) end(now time.Time, reason string) {
-	if s.heir == nil {
+	if s.next == nil {
 		s.part(now, reason)
 	}
 	s.remove(now, reason)
@@ -48,10 +40,10 @@ func (s *session) remove(now time.Time, reason string) {
 	s.gone = true
 	s.hub.nicks.touch(now, s.key)
 	s.hub.timers.set(&s.timer, time.Time{})
-	s.stay()
+	s.cancelMove()
 	s.release()
-	if s.elder != nil {
-		s.elder.remove(now, reason)
+	if s.old != nil {
+		s.old.remove(now, reason)
 	}
 	for _, v := range s.talks {
 		v.abandon(now)
@@ -69,9 +61,9 @@ func (s *session) depart(now time.Time) {
 	if h.ids[s.id] == s {
 		delete(h.ids, s.id)
 	}
-	if s.heir != nil {
-		s.heir.elder = nil
-		expected = fadeFor // its peer has not been told
+	if s.next != nil {
+		s.next.old = nil
+		expected = wire.FadeFor // its peer has not been told
 	}
 	if p := h.table[s.addr]; p != nil && p.session == s {
 		p.session, p.farewell = nil, now.Add(expected)

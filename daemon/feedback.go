@@ -26,7 +26,7 @@ func (s *session) feedback(now time.Time, plain []byte) {
 			s.resend(p)
 		case *rtcp.SenderReport:
 			if v := s.talks[p.SSRC]; v != nil {
-				v.stats.sender(now, p.NTPTime)
+				v.line.stats.SenderReport(now, p.NTPTime)
 			}
 		case *rtcp.Goodbye:
 			if !slices.Contains(p.Sources, wire.SSRCPeer) { // the end of another stream than the messages' is told by TalkEnd
@@ -87,10 +87,8 @@ func (s *session) report(now time.Time) {
 	s.nextReport = now.Add(every)
 	var blocks []rtcp.ReceptionReport
 	for _, v := range s.talks {
-		if v.line.got > 0 && !v.reported {
-			block := v.stats.block(now, &v.line)
-			block.SSRC = v.source
-			blocks = append(blocks, block)
+		if v.line.stats.Got() > 0 && !v.reported {
+			blocks = append(blocks, v.line.stats.Block(now, v.source))
 		}
 	}
 	if plain, err := wire.AppendReceiverReport(s.hub.built[:0], wire.SSRCDaemon, blocks); err == nil {

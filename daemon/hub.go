@@ -27,7 +27,7 @@ type hub struct {
 
 	handshakes sync.WaitGroup // their goroutines
 	began      time.Time      // when the daemon did; zero: long ago
-	keys       keyLimits
+	keys       wire.KeyLimits
 	sessions   map[*session]struct{}
 	ids        map[secure.SessionID]*session // without those that another has taken over
 	farewells  map[*farewell]struct{}
@@ -56,7 +56,7 @@ func newHub(cfg Config) *hub {
 		cfg: cfg, log: cfg.Logger,
 		validator: secure.NewValidator(),
 		table:     make(map[netip.AddrPort]*place),
-		keys:      keyLimits{age: wire.RekeyAfter * 5 / 4, packets: wire.RekeyPackets * 5 / 4, ssrcs: wire.RekeySSRCs * 5 / 4},
+		keys:      wire.RekeyLimits.Beyond(),
 		sessions:  make(map[*session]struct{}),
 		ids:       make(map[secure.SessionID]*session),
 		farewells: make(map[*farewell]struct{}),
@@ -124,7 +124,7 @@ func (h *hub) stop(now time.Time, reason string) {
 		f.say(now)
 	}
 	for s := range h.sessions {
-		if s.heir == nil {
+		if s.next == nil {
 			s.bye(reason)
 		}
 	}

@@ -105,7 +105,7 @@ func TestListsOfManyAreCut(t *testing.T) {
 			t.Errorf("%d of %d rooms", len(l.GetRooms()), l.GetCount())
 		}
 		c.say(wire.Encode(&wire.Message_Who{Who: &wire.Who{Room: "lobby"}}))
-		if l := last(c, (*wire.Message).GetMembers); l.GetCount() != 701 || len(l.GetMembers()) != maxListed {
+		if l := last(c, (*wire.Message).GetMembers); l.GetCount() != 701 || len(l.GetMembers()) != wire.MaxListed {
 			t.Errorf("%d of %d members", len(l.GetMembers()), l.GetCount())
 		}
 	})

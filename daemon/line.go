@@ -58,7 +58,6 @@ type line struct {
 	anchor anchor
 
 	slots   []slot // a ring of lineSlots at most, by sequence number; grows as needed
-	first   uint64 // lowest sequence number of the talkspurt that is known
 	base    uint64 // lowest one that can be in slots
 	next    uint64 // lowest one that has not had its turn
 	top     uint64 // one over the highest that came
@@ -69,8 +68,8 @@ type line struct {
 	started bool
 	ended   bool
 	endedAt time.Time
-	last    uint64 // of the talkspurt, when ended
-	got     uint64 // packets accepted
+	last    uint64         // of the talkspurt, when ended
+	stats   wire.Reception // of the packets accepted
 }
 
 // start begins a talkspurt with the packet first.
@@ -86,8 +85,9 @@ func (l *line) start(now time.Time, first uint16) {
 func (l *line) begin(seq uint64) {
 	if !l.started {
 		l.started = true
-		l.first, l.base, l.next, l.top = seq, seq, seq, seq
-		l.anchor.clock = l.clock
+		l.base, l.next, l.top = seq, seq, seq
+		l.anchor.clock, l.stats.Clock = l.clock, l.clock
+		l.stats.Begin(seq)
 	}
 }
 
@@ -123,7 +123,7 @@ func (l *line) arrive(now time.Time, seq16 uint16, timestamp uint32, packet []by
 		if seq+lineSlots/2 < l.top || l.sentAny() {
 			return late
 		}
-		l.first, l.base, l.next = min(seq, l.first), seq, min(seq, l.next)
+		l.base, l.next = seq, min(seq, l.next)
 		if len(l.slots) == 0 {
 			l.top = seq
 		}
@@ -140,7 +140,7 @@ func (l *line) arrive(now time.Time, seq16 uint16, timestamp uint32, packet []by
 	if seq < l.next {
 		l.lates = append(l.lates, seq)
 	}
-	l.got++
+	l.stats.Received(seq, timestamp, now)
 	return accepted
 }
 

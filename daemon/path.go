@@ -80,17 +80,17 @@ func (h *hub) pathRequest(now time.Time, from netip.AddrPort, b []byte, r secure
 		}
 	default:
 		s.path.count, s.path.txid = r.Count, r.TxID
-		s.called(now, from)
+		s.candidateFrom(now, from)
 	}
 }
 
 // at tells whether an address is where the session's packets go.
 func (s *session) at(addr netip.AddrPort) bool { return s.addr == addr && !s.displaced }
 
-// called takes a new authentic request of the peer from an address.
-func (s *session) called(now time.Time, from netip.AddrPort) {
+// candidateFrom takes a new authentic request of the peer from an address.
+func (s *session) candidateFrom(now time.Time, from netip.AddrPort) {
 	if s.at(from) {
-		s.stay()
+		s.cancelMove()
 		s.confirm(now)
 		return
 	}
@@ -114,7 +114,7 @@ func (s *session) question(now time.Time) {
 	p := &s.path
 	until := now
 	if !s.displaced {
-		until = now.Add(s.patience())
+		until = now.Add(s.pathTimeout())
 	}
 	if soonest := p.moved.Add(moveEvery); soonest.After(until) {
 		until = soonest
@@ -125,8 +125,8 @@ func (s *session) question(now time.Time) {
 	s.ask(now)
 }
 
-// patience is how long the present path has for its answer.
-func (s *session) patience() time.Duration {
+// pathTimeout is how long the present path has for its answer.
+func (s *session) pathTimeout() time.Duration {
 	smoothed, _ := s.stream.RTT()
 	if smoothed == 0 {
 		return askMost
@@ -165,11 +165,11 @@ func (h *hub) pathReply(now time.Time, from netip.AddrPort, b []byte) {
 	}
 	h.drops.count(dropPathAlive)
 	s.stream.Heard(now)
-	s.stay()
+	s.cancelMove()
 }
 
-// stay ends the question, if there is one, without a move.
-func (s *session) stay() {
+// cancelMove ends the question, if there is one, without a move.
+func (s *session) cancelMove() {
 	p := &s.path
 	if !p.candidate.IsValid() {
 		return
@@ -200,7 +200,7 @@ func (s *session) confirm(now time.Time) {
 // is sent there any more.
 func (s *session) move(now time.Time) {
 	h, from, to := s.hub, s.addr, s.path.candidate
-	s.stay()
+	s.cancelMove()
 	if old := h.table[from]; old != nil && old.session == s {
 		old.session = nil
 		old.admit(s, now.Add(recognisedFor))

@@ -101,7 +101,7 @@ func (c *client) stun(b []byte) {
 // consume grants credit for entries as a peer does.
 func (c *client) consume(n int) {
 	c.consumed += uint64(n)
-	if c.miserly || c.consumed+wire.FirstCredit < c.limit+creditStep {
+	if c.miserly || c.consumed+wire.FirstCredit < c.limit+wire.CreditStep {
 		return
 	}
 	c.limit = c.consumed + wire.FirstCredit

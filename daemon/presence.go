@@ -12,7 +12,7 @@ const (
 	// presentAtOnce is up to how many nicks each arrival and departure is told at once; in a larger room they are gathered.
 	presentAtOnce = 32
 	// presentNamed is up to how many nicks those who come and go are named; in a larger room only the count is told.
-	presentNamed = maxListed
+	presentNamed = wire.MaxListed
 	// gatherFor is how long what is told together is gathered.
 	gatherFor = time.Second
 )

@@ -17,7 +17,7 @@ const replayBatch = 64
 
 // published takes a Publish of size bytes, for which the peer must have credit. It is consumed when its outcome stands.
 func (s *session) published(now time.Time, m *wire.Publish, size int) {
-	if !s.publishes.spend(size) {
+	if !s.publishes.Take(size) {
 		s.end(now, wire.ByeCredit)
 		return
 	}
@@ -136,7 +136,7 @@ func (s *session) replay(m *member) bool {
 		}
 		e := &s.hub.entries[i]
 		if !s.sayEntry(encodeEntry(e)) {
-			s.behind = true
+			s.behind, s.starved = true, true
 			return false
 		}
 		m.cursor = e.Pos

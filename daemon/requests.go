@@ -24,8 +24,8 @@ func (s *session) message(now time.Time, b []byte) {
 		s.refuse(&wire.Refused{Code: wire.Code_CODE_PROTOCOL}, "the first message must be Hello")
 		return
 	}
-	if s.heir != nil {
-		s.lastWords(now, m, len(b))
+	if s.next != nil {
+		s.fadingMessage(now, m, len(b))
 		return
 	}
 	switch k := m.GetKind().(type) {
@@ -223,8 +223,8 @@ func (s *session) abandonTalks(now time.Time, r *room) {
 			v.abandon(now)
 		}
 	}
-	if s.elder != nil {
-		s.elder.abandonTalks(now, r)
+	if s.old != nil {
+		s.old.abandonTalks(now, r)
 	}
 }
 

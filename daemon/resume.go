@@ -9,13 +9,9 @@ import (
 	"yodel/wire/secure"
 )
 
-const (
-	// fadeFor is the most that a session lives on after another has taken its place.
-	fadeFor = 10 * time.Second
-	// quietFor is how long after the daemon's start the joins of peers that come back are not announced: those who are back already were
-	// never told that they had gone.
-	quietFor = 30 * time.Second
-)
+// quietFor is how long after the daemon's start the joins of peers that come back are not announced: those who are back already were
+// never told that they had gone.
+const quietFor = 30 * time.Second
 
 // resume goes on with the session that Hello names, if it is there and of the same identity: the new session gets its id, its nick
 // and its rooms, and nobody sees anyone leave or join.
@@ -45,15 +41,15 @@ func (s *session) resume(now time.Time, m *wire.Hello) {
 	s.hub.log.Info("resumed", "nick", s.nick, "fingerprint", s.who, "address", s.addr)
 }
 
-// fade leaves the session only the voices that it has begun: heir has the rest.
-func (s *session) fade(now time.Time, heir *session) {
-	if s.elder != nil { // so that sessions do not pile up behind one id
+// fade leaves the session only the voices that it has begun: next has the rest.
+func (s *session) fade(now time.Time, next *session) {
+	if s.old != nil { // so that sessions do not pile up behind one id
 		s.hub.drops.count(dropTakeover)
-		s.elder.remove(now, wire.ByeReplaced)
+		s.old.remove(now, wire.ByeReplaced)
 	}
-	s.stay()
-	s.heir, heir.elder = heir, s
-	s.fades = now.Add(fadeFor)
+	s.cancelMove()
+	s.next, next.old = next, s
+	s.fades = now.Add(wire.FadeFor)
 	s.mark()
 }
 
@@ -70,9 +66,9 @@ func (s *session) faded(now time.Time) bool {
 	return s.stream.Idle()
 }
 
-// lastWords takes a message that came for a session after another had taken its place. What is asked of rooms has been asked
+// fadingMessage takes a message that came for a session after another had taken its place. What is asked of rooms has been asked
 // again there.
-func (s *session) lastWords(now time.Time, m *wire.Message, size int) {
+func (s *session) fadingMessage(now time.Time, m *wire.Message, size int) {
 	switch k := m.GetKind().(type) {
 	case *wire.Message_Publish:
 		s.published(now, k.Publish, size)
@@ -81,8 +77,8 @@ func (s *session) lastWords(now time.Time, m *wire.Message, size int) {
 	case *wire.Message_TalkEnd:
 		s.talkEnd(now, k.TalkEnd)
 	case *wire.Message_Leave:
-		if in := s.heir.rooms[k.Leave.GetRoom()]; in != nil && in.paused { // it was not joined again
-			s.heir.leave(now, k.Leave)
+		if in := s.next.rooms[k.Leave.GetRoom()]; in != nil && in.paused { // it was not joined again
+			s.next.leave(now, k.Leave)
 		}
 	}
 }
@@ -92,7 +88,7 @@ func (s *session) lastWords(now time.Time, m *wire.Message, size int) {
 func (s *session) supersede(now time.Time) {
 	old := s.replaces
 	s.replaces = nil
-	if old != nil && !old.gone && old.displaced && old.addr == s.addr && old.heir == nil {
+	if old != nil && !old.gone && old.displaced && old.addr == s.addr && old.next == nil {
 		old.remove(now, wire.ByeReplaced)
 	}
 }
@@ -119,8 +115,8 @@ func (s *session) adopt(now time.Time, nick, key string) {
 	for _, v := range s.talks {
 		v.nick, v.key = nick, key
 	}
-	if s.elder != nil {
-		s.elder.adopt(now, nick, key)
+	if s.old != nil {
+		s.old.adopt(now, nick, key)
 	}
 	for _, in := range slices.Collect(maps.Values(s.rooms)) {
 		in.room.rename(now, in)

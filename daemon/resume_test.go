@@ -158,7 +158,7 @@ func TestFadingSessionEndsAfterTenSeconds(t *testing.T) {
 		a.stop()
 		n := a.again("10.0.0.7:1", "alice")
 		n.joinAfterOf(a)
-		rest(fadeFor-time.Millisecond, n, b)
+		rest(wire.FadeFor-time.Millisecond, n, b)
 		if len(all(b, (*wire.Message).GetTalkEnd)) != 0 || len(a.w.server.hub.sessions) != 3 {
 			t.Errorf("ended too early: %d sessions", len(a.w.server.hub.sessions))
 		}
@@ -189,7 +189,7 @@ func TestFadingSessionEndsAtItsPeersBye(t *testing.T) {
 		n.joinAfterOf(a)
 		n.publish("lobby", 1, "still here")
 		if len(all(n, (*wire.Message).GetReceipt)) != 1 {
-			t.Error("the heir is gone too")
+			t.Error("the next session is gone too")
 		}
 	})
 }
@@ -306,13 +306,13 @@ func TestTakeoverAtTheSameAddress(t *testing.T) {
 
 // A session whose keys are used up ends a quarter after its peer should have made a new one.
 func TestUsedUpKeysEndASession(t *testing.T) {
-	if k := newHub(Config{}).keys; k.age != 30*time.Hour || k.packets != 5<<28 || k.ssrcs != 5120 {
+	if k := newHub(Config{}).keys; k != wire.RekeyLimits.Beyond() {
 		t.Errorf("limits %v", k)
 	}
-	for name, lower := range map[string]func(*keyLimits){
-		"age":     func(k *keyLimits) { k.age = time.Second },
-		"packets": func(k *keyLimits) { k.packets = 30 },
-		"SSRCs":   func(k *keyLimits) { k.ssrcs = 3 },
+	for name, lower := range map[string]func(*wire.KeyLimits){
+		"age":     func(k *wire.KeyLimits) { k.Age = time.Second },
+		"packets": func(k *wire.KeyLimits) { k.Packets = 30 },
+		"SSRCs":   func(k *wire.KeyLimits) { k.SSRCs = 3 },
 	} {
 		inRoom(t, Config{}, func(t *testing.T, a, _ *client) {
 			synctest.Wait()

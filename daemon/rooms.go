@@ -12,8 +12,7 @@ import (
 const (
 	// maxRooms bounds the rooms that are there at once.
 	maxRooms = 10_000
-	// maxListed and maxListedRooms are how many members and rooms one answer names, so that it is under 64 KiB.
-	maxListed      = 200
+	// maxListedRooms is how many rooms one answer names, so that it is under 64 KiB.
 	maxListedRooms = 400
 	// maxTalking is how many streams a Joined names; the others follow it.
 	maxTalking = 32
@@ -109,10 +108,10 @@ func (r *room) tell(encoded []byte) {
 	}
 }
 
-// list gives the members by nick, the first maxListed.
+// list gives the members by nick, the first wire.MaxListed.
 func (r *room) list() []*wire.Member {
 	talkers := r.talkers()
-	some := r.roster[:min(len(r.roster), maxListed)]
+	some := r.roster[:min(len(r.roster), wire.MaxListed)]
 	listed := make([]*wire.Member, 0, len(some))
 	for _, p := range some {
 		listed = append(listed, r.describe(p.members[0], talkers[p.key]))
@@ -120,11 +119,11 @@ func (r *room) list() []*wire.Member {
 	return listed
 }
 
-// listTalkers gives those who talk by nick, the first maxListed.
+// listTalkers gives those who talk by nick, the first wire.MaxListed.
 func (r *room) listTalkers() []*wire.Member {
 	var listed []*wire.Member
 	for _, key := range slices.Sorted(maps.Keys(r.talkers())) {
-		if i, present := r.roster.find(key); present && len(listed) < maxListed {
+		if i, present := r.roster.find(key); present && len(listed) < wire.MaxListed {
 			listed = append(listed, r.describe(r.roster[i].members[0], true))
 		}
 	}

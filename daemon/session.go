@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -47,13 +46,13 @@ type session struct {
 	rooms   map[string]*member
 	talks   map[uint32]*voice
 
-	publishes credit    // what the peer may send
-	entries   credit    // what it may be sent
-	quiet     time.Time // until when its joins are not announced
-	replaces  *session  // was at the same address before, of the same identity
-	elder     *session  // whose place it has taken, while that one fades
-	heir      *session  // who has taken its place: it fades
-	fades     time.Time // when it ends at the latest, with an heir
+	publishes wire.Allowance // what the peer may send
+	entries   wire.Budget    // what it may be sent
+	quiet     time.Time      // until when its joins are not announced
+	replaces  *session       // was at the same address before, of the same identity
+	old       *session       // whose place it has taken, while that one fades
+	next      *session       // that has taken its place: it fades
+	fades     time.Time      // when it ends at the latest, with a next one
 
 	began      time.Time
 	audioUntil time.Time // reports are frequent until then
@@ -62,7 +61,7 @@ type session struct {
 	dirty      bool
 	received   uint64 // packets
 	behind     bool   // entries wait for room in the stream, or for credit
-	starved    bool   // the next one waits for credit
+	starved    bool   // the next stored one waits for credit
 	displaced  bool   // somebody else is at its address: nothing is sent
 	gone       bool
 }
@@ -74,9 +73,9 @@ func newSession(h *hub, now time.Time, hs *handshake, secrets *secure.Secrets) (
 	}
 	s := &session{
 		hub: h, addr: hs.from, who: secrets.Remote, linger: hs, secrets: secrets, tx: tx, rx: rx,
-		stream: stream.New(stream.Config{Local: wire.SSRCDaemon, Remote: wire.SSRCPeer, FirstSeq: firstSeq()}, now),
-		path:   sessionPath{key: secrets.PathKey()}, publishes: newCredit(), entries: newCredit(),
-		began: now, nextReport: now.Add(wire.KeepaliveEvery),
+		stream: stream.New(stream.Config{Local: wire.SSRCDaemon, Remote: wire.SSRCPeer, FirstSeq: wire.FirstSeq()}, now),
+		path:   sessionPath{key: secrets.PathKey()},
+		began:  now, nextReport: now.Add(wire.KeepaliveEvery),
 	}
 	_, _ = rand.Read(s.id[:]) // never fails
 	s.timer.run, s.path.timer.run = s.wake, s.ask
@@ -84,13 +83,6 @@ func newSession(h *hub, now time.Time, hs *handshake, secrets *secure.Secrets) (
 	h.sessions[s], h.ids[s.id] = struct{}{}, s
 	s.mark()
 	return s, nil
-}
-
-// firstSeq is a random packet number to begin with, below 2^15 so that the first packets cannot be taken for ones before a wrap.
-func firstSeq() uint64 {
-	var b [2]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return uint64(binary.BigEndian.Uint16(b[:]) >> 1)
 }
 
 // protected takes an SRTP or SRTCP datagram.
@@ -232,7 +224,7 @@ func (s *session) flush(now time.Time) {
 	if s.gone {
 		return
 	}
-	if s.heir != nil && s.faded(now) {
+	if s.next != nil && s.faded(now) {
 		s.remove(now, "")
 		return
 	}
@@ -271,7 +263,7 @@ func (s *session) deadline() time.Time {
 	if s.secrets != nil {
 		d = earliest(d, s.began.Add(secure.HandshakeTimeout))
 	}
-	if s.heir != nil {
+	if s.next != nil {
 		d = earliest(d, s.fades)
 	}
 	return d

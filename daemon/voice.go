@@ -39,7 +39,6 @@ type voice struct {
 	payload uint8
 	line    line
 	timer   timer
-	stats   reception
 
 	began, over bool
 	reported    bool
@@ -214,7 +213,7 @@ func (v *voice) split(now time.Time, first uint16, timestamp uint32) *voice {
 	next := s.newVoice(r, v.payload, v.line.clock)
 	source := v.source
 	v.detach(now)
-	next.before.got, next.before.lost = v.before.got+v.line.got, v.before.lost+v.line.lost()
+	next.before.got, next.before.lost = v.before.got+v.line.stats.Got(), v.before.lost+v.line.lost()
 	s.begin(next, source)
 	next.began, next.latest = true, timestamp
 	next.line.start(now, first)
@@ -247,7 +246,7 @@ func (v *voice) endMessage(ssrc uint32, last uint64) []byte {
 
 // duration is the time from the first packet's beginning to the latest one's end.
 func (v *voice) duration() time.Duration {
-	if v.line.got == 0 {
+	if v.line.stats.Got() == 0 {
 		return 0
 	}
 	return ticks(v.span+int64(v.frame), v.line.clock)
@@ -281,7 +280,6 @@ func (s *session) audio(now time.Time, header *rtp.Header, plain []byte) {
 	case accepted:
 		v.room.bytes += v.line.bytes - before
 		v.note(header.Timestamp)
-		v.stats.received(now, header.Timestamp, v.line.clock)
 		v.tick(now)
 	case duplicate:
 		s.hub.drops.count(dropDuplicate)
@@ -293,7 +291,7 @@ func (s *session) audio(now time.Time, header *rtp.Header, plain []byte) {
 // note follows the timestamps for the duration.
 func (v *voice) note(timestamp uint32) {
 	step := int32(timestamp - v.latest)
-	if v.line.got == 1 {
+	if v.line.stats.Got() == 1 {
 		v.latest = timestamp
 		return
 	}
@@ -348,7 +346,7 @@ func (v *voice) report() {
 	}
 	v.reported = true
 	v.talker.say(wire.Encode(&wire.Message_TalkReport{TalkReport: &wire.TalkReport{
-		Room: v.room.name, Ssrc: v.source, Received: uint32(v.before.got + v.line.got), Lost: uint32(v.before.lost + v.line.lost()),
+		Room: v.room.name, Ssrc: v.source, Received: uint32(v.before.got + v.line.stats.Got()), Lost: uint32(v.before.lost + v.line.lost()),
 	}}))
 }
 

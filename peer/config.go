@@ -36,8 +36,8 @@ type Config struct {
 	// Logger gets what is of use for finding faults, at debug level; nil: none.
 	Logger *slog.Logger
 
-	net    *network     // nil: the system's
-	limits *rekeyLimits // nil: the usual ones
+	net    *network        // nil: the system's
+	limits *wire.KeyLimits // nil: the usual ones
 }
 
 // setupTimeout is the time from the daemon's first answer to Welcome.
@@ -66,7 +66,7 @@ func (cfg Config) checked() (Config, error) {
 		cfg.Timeout = defaultTimeout
 	}
 	if cfg.limits == nil {
-		cfg.limits = &defaultLimits
+		cfg.limits = &wire.RekeyLimits
 	}
 	if cfg.net == nil {
 		cfg.net = system

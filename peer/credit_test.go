@@ -182,7 +182,7 @@ func TestDroppedEntriesGiveCreditBack(t *testing.T) {
 		r.join(JoinOptions{Room: "lobby"}, nil, &wire.Joined{LogId: logA, Newest: 100})
 		m := &wire.Message{Kind: &wire.Message_Entry{Entry: &wire.Entry{Room: room, Pos: 7, Body: make([]byte, 1000)}}}
 		size, times := proto.Size(m), 0
-		for times*size < creditStep {
+		for times*size < wire.CreditStep {
 			r.nothing()
 			r.say(m)
 			times++
@@ -212,8 +212,8 @@ func TestOldEventsGiveNoNewCredit(t *testing.T) {
 	event[*Lost](r)
 	event[*Back](r)
 	r.nothing()
-	if r.e.s.entries.consumed != 0 {
-		t.Errorf("%d bytes of the old session count in the new one", r.e.s.entries.consumed)
+	if *r.e.s.entries != (wire.Allowance{}) {
+		t.Errorf("what came in the old session counts in the new one: %+v", *r.e.s.entries)
 	}
 }
 

@@ -12,11 +12,11 @@
 //	engine       what a client knows over all its sessions: rooms, requests, messages without receipt, talks, events.
 //	             No clock, socket or goroutine; `now` is an argument
 //	session      what ends with one set of keys: message stream, the links that it uses (paths), streams that are heard. The engine
-//	             has one, and for seconds one beside it (next) or before it (old) while the keys change
-//	paths        the link in use, and the path check: questions on it and on a new one beside it
+//	             has one, and for seconds a next or an old one while the keys change
+//	paths        the link in use, and the path check: probes of it and of a new one beside it
 //	talkOut      a talk on its way out; its talkspurt is what goes under one SSRC: sequence numbers, the packets kept for resending
 //	streamIn     a talker's stream on its way in: what is missing and until when it is of use
-//	credit       how many bytes of Publish the daemon takes; allowance: how many of Entry it may send
+//	credit       wire.Budget: how many bytes of Publish the daemon takes; wire.Allowance: how many of Entry it may send
 //	roster       who is in a room, and what of that the user knows
 //	Hearing      the playout of a room, between the loop and whoever reads it
 //	link         a connected socket with its reader; firstAnswer and handshake make it ready
@@ -86,7 +86,7 @@
 // # Paths
 //
 // A session is its keys, not its addresses. A path check asks the daemon, by a path request with the session's id and an authentic answer,
-// whether it still has the session and where; it repeats the question after 250 ms to 1 s, anew after 3 s, until there is an answer or the session is
+// whether it still has the session and where; it repeats the request after 250 ms to 1 s, anew after 3 s, until there is an answer or the session is
 // dead. It begins
 //
 //   - with a hint of the daemon, which does not know the address that it is sent from; once a second at most, because anyone can forge one;
@@ -100,12 +100,12 @@
 // question on the old one: so the daemon lets the session move. It goes on there with the same keys, streams and SSRCs; what comes on the old
 // socket is taken for 2 s. A new socket from which there is no answer in 10 s, while the old one works, is given up. What is not
 // authentic can do no more than begin a check, but for the error 401 (the daemon does not know the session), which must name the
-// random transaction id of the question. Who sees the question could say that too: it ends the session when nothing authentic has come for two
+// random transaction id of the request. Who sees the request could say that too: it ends the session when nothing authentic has come for two
 // round trips after it, 100 to 500 ms, and the next one is made at once.
 //
 // # New keys
 //
-// After 24 h, 2^30 packets or 4096 SSRCs of one direction the loop shakes hands again beside the session, over another socket. The new
+// After 24 h, 2^30 packets or 4096 SSRCs of one direction the loop shakes hands again while the session goes on, over another socket. The new
 // session says Hello with the id of the present one, Join after the last position for each room, Talk for each talk. Until its Welcome the
 // present one carries everything; from then on the new one does: calls without reply and messages without receipt go again in it, streams that are heard
 // are taken in both. A talk goes on in the old one until its TalkGranted: there its talkspurt ends after the last frame, here another begins with the

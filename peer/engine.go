@@ -21,13 +21,13 @@ type engine struct {
 	shared *shared
 
 	s         *session // nil between two sessions
-	next      *session // beside it, not welcome yet; nil: none
-	old       *session // before it, as long as talks go on there; nil: none
+	next      *session // to take its place, not welcome yet; nil: none
+	old       *session // whose place it has taken, as long as talks go on there; nil: none
 	oldUntil  time.Time
 	sessionID []byte // of the last one
-	limits    rekeyLimits
+	limits    wire.KeyLimits
 	rekeying  bool          // the handshake for next is under way
-	rekeyAt   time.Time     // not before it is the next handshake beside the session tried
+	rekeyAt   time.Time     // not before it is the next handshake for new keys tried
 	rekeyWait time.Duration // before the one after that
 
 	// open gives a link to an address if its local address is none of these, else nil. Nil: there are none.
@@ -63,6 +63,15 @@ func newEngine(cfg Config, sh *shared) *engine {
 	return e
 }
 
+// sessions ranges over those that there are: the present, the next and the old one.
+func (e *engine) sessions(yield func(*session) bool) {
+	for _, s := range [...]*session{e.s, e.next, e.old} {
+		if s != nil && !yield(s) {
+			return
+		}
+	}
+}
+
 // attach begins a session: it says Hello, and after a reconnect all that was under way goes again in the same flight.
 func (e *engine) attach(now time.Time, s *session) {
 	e.s = s
@@ -85,7 +94,7 @@ func (e *engine) hello(now time.Time, s *session) {
 	}}))
 }
 
-// detach ends the session, with those before and beside it; what waits stays for the next one.
+// detach ends the session, with the next and the old one; what waits stays for the next one.
 func (e *engine) detach() {
 	for _, in := range e.s.streams {
 		in.stop()
@@ -96,10 +105,8 @@ func (e *engine) detach() {
 	for _, r := range e.rooms {
 		r.retryAt = time.Time{}
 	}
-	for _, s := range [...]*session{e.s, e.next, e.old} {
-		if s != nil {
-			e.requests.endSession(s)
-		}
+	for s := range e.sessions {
+		e.requests.endSession(s)
 	}
 	e.s, e.next, e.old, e.resumed = nil, nil, nil, nil
 	e.rekeying = false
@@ -194,10 +201,8 @@ func (e *engine) advance(now time.Time) {
 	if e.s == nil {
 		return
 	}
-	for _, s := range [...]*session{e.s, e.next, e.old} {
-		if s != nil {
-			s.stream.Advance(now)
-		}
+	for s := range e.sessions {
+		s.stream.Advance(now)
 	}
 	e.takeMessages(now)
 	e.s.unwelcome(now)
@@ -270,20 +275,15 @@ func (e *engine) sendOn(now time.Time, s *session, msg []byte) {
 
 // request sends a request and keeps it until it is answered.
 func (e *engine) request(now time.Time, encode func(id uint64) []byte, done func(time.Time, *wire.Message, error)) (id uint64) {
-	e.ask(now, encode, done)
-	return e.requests.last
-}
-
-func (e *engine) ask(now time.Time, encode func(id uint64) []byte, done func(time.Time, *wire.Message, error)) *request {
-	r := &request{s: e.s, done: done, sent: now}
-	e.requests.add(r, encode)
+	r := &request{s: e.s, done: done}
+	id = e.requests.add(r, encode)
 	e.send(now, r.msg)
-	return r
+	return id
 }
 
-// askOnce sends a request that ends with the session s.
-func (e *engine) askOnce(now time.Time, s *session, encode func(id uint64) []byte, done func(time.Time, *wire.Message, error)) {
-	r := &request{s: s, once: true, done: done, sent: now}
+// requestIn sends a request that ends with the session s.
+func (e *engine) requestIn(now time.Time, s *session, encode func(id uint64) []byte, done func(time.Time, *wire.Message, error)) {
+	r := &request{s: s, once: true, done: done}
 	e.requests.add(r, encode)
 	e.sendOn(now, s, r.msg)
 }

@@ -247,6 +247,17 @@ func TestSilentDaemonIsLost(t *testing.T) {
 	}
 }
 
+// What ends a session first is the reason: a BYE that follows tells no more.
+func TestTheFirstReasonOfAnEndCounts(t *testing.T) {
+	r := newRig(t, Config{Nick: "alice"})
+	r.welcome()
+	r.e.broken(ErrServer)
+	r.control(&rtcp.Goodbye{Sources: []uint32{wire.SSRCDaemon}, Reason: wire.ByeStopping})
+	if err := r.e.failed(); !errors.Is(err, ErrServer) {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestGoodbyeEndsTheSessionAfterItsMessages(t *testing.T) {
 	r := newRig(t, Config{Nick: "alice"})
 	r.welcome()

@@ -48,9 +48,7 @@ func (e *engine) socketSays(s *session, from *link, err error) {
 	case from == s.link && (isPathError(err) || isRefused(err)):
 		s.socketSays(err)
 	case from == s.link:
-		if s.err == nil {
-			s.gone, s.err = true, lostErr(err.Error())
-		}
+		s.lose(lostErr(err.Error()))
 	case s.check.beside != nil && from == s.check.beside.link && !isPathError(err):
 		s.dropBeside()
 	}
@@ -58,9 +56,7 @@ func (e *engine) socketSays(s *session, from *link, err error) {
 
 // flush sends what the message streams have to send.
 func (e *engine) flush(now time.Time) {
-	for _, s := range [...]*session{e.s, e.next, e.old} {
-		if s != nil {
-			s.flush(now)
-		}
+	for s := range e.sessions {
+		s.flush(now)
 	}
 }

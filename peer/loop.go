@@ -179,13 +179,12 @@ func (l *loop) shutdown() {
 	now := time.Now()
 	l.e.flush(now)
 	l.stopDialling()
-	for _, s := range [...]*session{l.e.old, l.e.s} {
-		if s != nil {
+	for s := range l.e.sessions {
+		if s == l.e.next {
+			s.close()
+		} else {
 			l.e.parting = append(l.e.parting, s)
 		}
-	}
-	if l.e.next != nil {
-		l.e.next.close()
 	}
 	if !l.final {
 		if l.e.s != nil {

@@ -138,7 +138,7 @@ func (e *engine) setNick(nick string) string {
 // entry takes a message of a room. size is what it costs of the credit.
 func (e *engine) entry(x *wire.Entry, size int) {
 	if x.GetPos() != 0 && e.awaited(x.GetRoom()) {
-		e.s.entries.consume(size)
+		e.s.entries.Consume(size)
 		return
 	}
 	e.deliver(e.s, x, size)
@@ -151,7 +151,7 @@ func (e *engine) deliver(s *session, x *wire.Entry, size int) {
 		e.events = append(e.events, queued{messageOf(x), size, s.entries})
 		return
 	}
-	s.entries.consume(size)
+	s.entries.Consume(size)
 }
 
 // joined puts a room among those that the client is in, with the talks that are going on in it.

@@ -25,12 +25,12 @@ const (
 	// minUnknown and maxUnknown bound the wait for something authentic after error 401: two round trips.
 	minUnknown = 100 * time.Millisecond
 	maxUnknown = 500 * time.Millisecond
-	// freeRenewals is how many fresh nonces of one question are answered at once; later ones wait for the question's turn.
+	// freeRenewals is how many fresh nonces of one probe are answered at once; later ones wait for the probe's turn.
 	freeRenewals = 2
 	// requestFor is how long one request is repeated: the daemon has long decided about it then, perhaps that the session stays where
 	// it was, and does not decide again.
 	requestFor = 3 * time.Second
-	// keptTxIDs is how many earlier requests of a question may be answered still: anyone who sees one can have it replaced by an error 438.
+	// keptTxIDs is how many earlier requests of a probe may be answered still: anyone who sees one can have it replaced by an error 438.
 	keptTxIDs = 8
 )
 
@@ -39,7 +39,7 @@ type paths struct {
 	link    *link
 	key     secure.PathKey
 	id      secure.SessionID // of Welcome
-	count   uint64           // of the own questions
+	count   uint64           // of the own requests
 	heard   time.Time        // when something authentic came
 	waits   time.Time        // since when an answer is outstanding; zero: none is
 	shown   time.Time        // when a report was sent because of that
@@ -54,17 +54,17 @@ type paths struct {
 	askedTxID  [12]byte
 }
 
-// check is a path check: a question on the present link, on a new one beside it, or on both. Its zero value asks nothing.
+// check is a path check: a probe of the present link, of a new one beside it, or of both. Its zero value asks nothing.
 type check struct {
 	began  time.Time
-	here   *question
-	beside *question
+	here   *pathProbe
+	beside *pathProbe
 }
 
 func (c *check) open() bool { return c.here != nil || c.beside != nil }
 
-// question is a path request on one link, repeated until it is answered.
-type question struct {
+// pathProbe is a path request on one link, repeated until it is answered.
+type pathProbe struct {
 	link     *link
 	write    func([]byte) error
 	txid     [12]byte
@@ -77,15 +77,15 @@ type question struct {
 	renewals int
 }
 
-// send sends the question, for the first time or again. What the network says to it tells nothing new.
-func (q *question) send(now time.Time) {
+// send sends the request, for the first time or again. What the network says to it tells nothing new.
+func (q *pathProbe) send(now time.Time) {
 	_ = q.write(q.request)
 	q.next = now.Add(q.wait)
 	q.wait = min(2*q.wait, maxRetry)
 }
 
-// renew makes another request of a question, which must be sent.
-func (p *paths) renew(now time.Time, q *question, nonce []byte) {
+// renew makes another request of a probe, which must be sent.
+func (p *paths) renew(now time.Time, q *pathProbe, nonce []byte) {
 	q.made = now
 	p.count++
 	copy(q.before[1:], q.before[:])
@@ -118,8 +118,8 @@ func (e *engine) askHere(now time.Time, nonce []byte) {
 	if s.check.here != nil {
 		return
 	}
-	q := &question{link: s.link, write: s.write, wait: firstRetry}
-	e.pose(now, q, nonce)
+	q := &pathProbe{link: s.link, write: s.write, wait: firstRetry}
+	e.begin(now, q, nonce)
 	s.check.here = q
 }
 
@@ -138,14 +138,14 @@ func (e *engine) askBeside(now time.Time) {
 		return
 	}
 	s.dropBeside()
-	q := &question{link: l, write: l.write, wait: firstRetry}
-	e.pose(now, q, nil)
+	q := &pathProbe{link: l, write: l.write, wait: firstRetry}
+	e.begin(now, q, nil)
 	s.check.beside = q
 	e.log.Debug("the local address has changed", "from", s.link.local, "to", l.local)
 }
 
-// pose sends a question for the first time.
-func (e *engine) pose(now time.Time, q *question, nonce []byte) {
+// begin sends a probe for the first time.
+func (e *engine) begin(now time.Time, q *pathProbe, nonce []byte) {
 	s := e.s
 	if !s.check.open() {
 		s.check.began = now
@@ -162,7 +162,7 @@ func (p *paths) dropBeside() {
 	}
 }
 
-// advancePath begins a check where an answer is overdue, and repeats questions.
+// advancePath begins a check where an answer is overdue, and repeats probes.
 func (e *engine) advancePath(now time.Time) {
 	s := e.s
 	switch {
@@ -192,15 +192,15 @@ func (e *engine) advancePath(now time.Time) {
 	if c.beside != nil && s.heard.After(c.began) && now.Sub(c.began) >= besideFor {
 		s.dropBeside()
 	}
-	for _, q := range [...]*question{c.here, c.beside} {
+	for _, q := range [...]*pathProbe{c.here, c.beside} {
 		if q != nil && !now.Before(q.next) {
 			e.askAgain(now, q)
 		}
 	}
 }
 
-// askAgain repeats a question, after a while by another request.
-func (e *engine) askAgain(now time.Time, q *question) {
+// askAgain repeats a probe, after a while by another request.
+func (e *engine) askAgain(now time.Time, q *pathProbe) {
 	if q.nonce != nil && now.Sub(q.made) >= requestFor {
 		e.s.renew(now, q, q.nonce)
 		e.outrank(now, q)
@@ -208,8 +208,8 @@ func (e *engine) askAgain(now time.Time, q *question) {
 	q.send(now)
 }
 
-// outrank keeps the highest count with a question beside: the daemon drops those below.
-func (e *engine) outrank(now time.Time, by *question) {
+// outrank keeps the highest count with the probe of a new link: the daemon drops those below.
+func (e *engine) outrank(now time.Time, by *pathProbe) {
 	if b := e.s.check.beside; b != nil && b != by && b.nonce != nil {
 		e.s.renew(now, b, b.nonce)
 		b.send(now)
@@ -249,7 +249,7 @@ func (s *session) pathDeadlines(sooner func(time.Time)) {
 	sooner(s.doubtAt())
 	sooner(s.showAt())
 	sooner(s.unknownAt())
-	for _, q := range [...]*question{s.check.here, s.check.beside} {
+	for _, q := range [...]*pathProbe{s.check.here, s.check.beside} {
 		if q != nil {
 			sooner(q.next)
 		}
@@ -259,15 +259,15 @@ func (s *session) pathDeadlines(sooner func(time.Time)) {
 	}
 }
 
-// advanceUnknown ends a session that the daemon does not know. Who sees the question can say so in the daemon's place, and sooner; then
+// advanceUnknown ends a session that the daemon does not know. Who sees the request can say so in the daemon's place, and sooner; then
 // something authentic comes, the daemon's answer at least.
 func (s *session) advanceUnknown(now time.Time) {
 	switch at := s.unknownAt(); {
 	case at.IsZero():
 	case !s.heard.Before(s.unknown):
 		s.unknown = time.Time{}
-	case !now.Before(at) && s.err == nil:
-		s.gone, s.err = true, errUnknown
+	case !now.Before(at):
+		s.lose(errUnknown)
 	}
 }
 
@@ -310,8 +310,8 @@ func (e *engine) receivePath(now time.Time, from *link, datagram []byte) {
 	}
 }
 
-// pathReply takes the answer to a question; false if the datagram is none.
-func (e *engine) pathReply(now time.Time, q *question, datagram []byte) bool {
+// pathReply takes the answer to a probe; false if the datagram is none.
+func (e *engine) pathReply(now time.Time, q *pathProbe, datagram []byte) bool {
 	reply, err := secure.ParsePathReply(datagram, q.txid, &e.s.key)
 	switch {
 	case errors.Is(err, secure.ErrUnknownSession):
@@ -328,16 +328,16 @@ func (e *engine) pathReply(now time.Time, q *question, datagram []byte) bool {
 	return true
 }
 
-// answeredBefore tells that a datagram is the success to an earlier request of the question.
-func (q *question) answeredBefore(datagram []byte, key *secure.PathKey) bool {
+// answeredBefore tells that a datagram is the success to an earlier request of the probe.
+func (q *pathProbe) answeredBefore(datagram []byte, key *secure.PathKey) bool {
 	return slices.ContainsFunc(q.before[:], func(txid [12]byte) bool {
 		reply, err := secure.ParsePathReply(datagram, txid, key)
 		return err == nil && reply.Nonce == nil
 	})
 }
 
-// nonce asks again with a nonce. A question beside must have the highest count: the daemon drops those below.
-func (e *engine) nonce(now time.Time, q *question, nonce []byte) {
+// nonce asks again with a nonce. The probe of a new link must have the highest count: the daemon drops those below.
+func (e *engine) nonce(now time.Time, q *pathProbe, nonce []byte) {
 	s := e.s
 	s.renew(now, q, nonce)
 	if q.renewals < freeRenewals {
@@ -349,7 +349,7 @@ func (e *engine) nonce(now time.Time, q *question, nonce []byte) {
 }
 
 // pathFound goes on where the answer came: on the present link, or on the new one.
-func (e *engine) pathFound(now time.Time, q *question) {
+func (e *engine) pathFound(now time.Time, q *pathProbe) {
 	s := e.s
 	s.heard = now
 	if q == s.check.here {

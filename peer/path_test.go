@@ -22,12 +22,12 @@ type simClient struct {
 	ended  chan struct{}
 }
 
-func (n *simNet) client(t *testing.T, reconnect bool, change ...func(*rekeyLimits)) *simClient {
+func (n *simNet) client(t *testing.T, reconnect bool, change ...func(*wire.KeyLimits)) *simClient {
 	t.Helper()
 	cfg := Config{Server: "daemon.example:9635", Identity: mustIdentity(t), Nick: "alice", Reconnect: reconnect, net: n.network()}
 	for _, f := range change {
-		cfg.limits = new(rekeyLimits)
-		*cfg.limits = defaultLimits
+		cfg.limits = new(wire.KeyLimits)
+		*cfg.limits = wire.RekeyLimits
 		f(cfg.limits)
 	}
 	c, err := Dial(t.Context(), cfg)
@@ -487,7 +487,7 @@ func TestTheDaemonsQuestionIsAnsweredOnTheLinkInUse(t *testing.T) {
 	if _, err := secure.ParsePathReply((*sent)[0], [12]byte{1}, &key); err != nil {
 		t.Error(err)
 	}
-	r.e.s.check.beside = &question{link: &link{}} // it is moving away
+	r.e.s.check.beside = &pathProbe{link: &link{}} // it is moving away
 	if got := ask(8, 7, &key, id); got != 0 {
 		t.Error("answered on the link that it leaves")
 	}

@@ -9,9 +9,6 @@ import (
 	"yodel/wire"
 )
 
-// maxRoster is how many members of a room the daemon tells by nick.
-const maxRoster = 200
-
 // roster is who is in a room, as far as the daemon tells.
 type roster struct {
 	count   int
@@ -23,7 +20,7 @@ type roster struct {
 // rosterOf gives the members that a Joined lists.
 func rosterOf(j *Joined) roster {
 	o := roster{count: j.Count}
-	if o.count > maxRoster {
+	if o.count > wire.MaxListed {
 		return o
 	}
 	o.members = make(map[string]Member, len(j.Members))
@@ -50,7 +47,7 @@ func (o *roster) change(ev *Presence) (news bool) {
 // resize takes the number of all members. In a room that is too large it is all that is known.
 func (o *roster) resize(count int) {
 	o.count = count
-	if count > maxRoster {
+	if count > wire.MaxListed {
 		o.members = nil
 	}
 }
@@ -122,7 +119,7 @@ func (e *engine) catchUp() {
 
 // tellRoster tells who is in a room after a time in which the changes were not told. before is what the user knows.
 func (e *engine) tellRoster(room string, before map[string]Member, after *roster) {
-	if after.count > maxRoster {
+	if after.count > wire.MaxListed {
 		e.emit(&Crowd{Room: room, Count: after.count})
 		return
 	}

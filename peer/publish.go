@@ -111,7 +111,7 @@ func (e *engine) publishUnsent(now time.Time) {
 	if e.s == nil {
 		return
 	}
-	for msg, ok := e.outbox.next(); ok && e.s.publishes.spend(len(msg)); msg, ok = e.outbox.next() {
+	for msg, ok := e.outbox.next(); ok && e.s.publishes.Spend(len(msg)); msg, ok = e.outbox.next() {
 		e.outbox.sent()
 		e.send(now, msg)
 	}

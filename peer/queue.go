@@ -1,5 +1,7 @@
 package peer
 
+import "yodel/wire"
+
 const (
 	// maxUnread is how many events may wait for the user before presence and talks are told no more one by one: what changed
 	// meanwhile in a room's members is told when the user has caught up, and of a talk neither start nor end.
@@ -12,8 +14,8 @@ const (
 // queued is an event that waits for the user.
 type queued struct {
 	Event
-	cost int        // in bytes of the session's credit
-	from *allowance // that session's; nil: it costs nothing
+	cost int             // in bytes of the session's credit
+	from *wire.Allowance // that session's; nil: it costs nothing
 }
 
 // talkKey names a talk among the events.
@@ -63,7 +65,7 @@ func (e *engine) crowded() bool { return len(e.events) >= maxUnread }
 // delivered removes the event that the user took.
 func (e *engine) delivered() {
 	if q := &e.events[0]; q.from != nil {
-		q.from.consume(q.cost)
+		q.from.Consume(q.cost)
 	}
 	e.events[0] = queued{}
 	e.events = e.events[1:]

@@ -12,13 +12,6 @@ import (
 	"yodel/wire/secure"
 )
 
-// receive takes a datagram that arrived at the given time on the link in use.
-func (e *engine) receive(now time.Time, datagram []byte, arrived time.Time) {
-	if e.s != nil {
-		e.receiveFrom(now, e.s.link, datagram, arrived)
-	}
-}
-
 // receiveFrom takes a datagram that came on some link.
 func (e *engine) receiveFrom(now time.Time, from *link, datagram []byte, arrived time.Time) {
 	s := e.sessionOf(from)
@@ -40,8 +33,8 @@ func (e *engine) receiveFrom(now time.Time, from *link, datagram []byte, arrived
 
 // sessionOf tells whose link it is; nil when it is nobody's any more.
 func (e *engine) sessionOf(l *link) *session {
-	for _, s := range [...]*session{e.s, e.next, e.old} {
-		if s != nil && s.has(l) {
+	for s := range e.sessions {
+		if s.has(l) {
 			return s
 		}
 	}
@@ -100,7 +93,7 @@ func (e *engine) receiveRTCP(now time.Time, s *session, datagram []byte) {
 			e.resend(s, p)
 		case *rtcp.SenderReport:
 			if in := s.streams[p.SSRC]; in != nil {
-				in.report.senderReport(now, p.NTPTime)
+				in.stats.SenderReport(now, p.NTPTime)
 			}
 		case *rtcp.Goodbye:
 			s.goodbye(p)
@@ -114,7 +107,7 @@ func (s *session) goodbye(p *rtcp.Goodbye) {
 	if reason == "" {
 		reason = "the daemon has closed it"
 	}
-	s.gone, s.err = true, lostErr(reason)
+	s.lose(lostErr(reason))
 }
 
 func lostErr(reason string) error { return fmt.Errorf("%w: %s", ErrLost, reason) }

@@ -75,10 +75,10 @@ func (l *loop) redialled(r dialResult) {
 	l.dialling.cancel()
 	l.dialling = nil
 	now := time.Now()
-	switch beside := l.e.s != nil; {
-	case r.err == nil && beside:
-		l.e.attachBeside(now, newSession(now, r.link))
-	case beside:
+	switch rekeying := l.e.s != nil; {
+	case r.err == nil && rekeying:
+		l.e.attachNext(now, newSession(now, r.link))
+	case rekeying:
 		l.e.rekeyFailed(now, r.err)
 	case r.err == nil:
 		l.up(now, r.link)
@@ -106,8 +106,8 @@ func (l *loop) down(now time.Time, err error) {
 	if n := s.link.tooLong.Load(); n > 0 {
 		err = fmt.Errorf("%w (%d datagrams were too long for the path)", err, n)
 	}
-	for _, o := range [...]*session{l.e.next, l.e.old} {
-		if o != nil {
+	for o := range l.e.sessions {
+		if o != s {
 			o.close()
 		}
 	}

@@ -10,31 +10,19 @@ import (
 )
 
 const (
-	// firstRekeyWait and maxRekeyWait bound the wait after a handshake beside the session that failed; it doubles in between. The daemon
+	// firstRekeyWait and maxRekeyWait bound the wait after a handshake for new keys that failed; it doubles in between. The daemon
 	// takes the old keys for hours more.
 	firstRekeyWait = 5 * time.Second
 	maxRekeyWait   = 10 * time.Minute
-	// fadeFor is how long a session that another has replaced is kept for the talks that end in it.
-	fadeFor = 10 * time.Second
 )
 
-// rekeyLimits say when a session's keys are old.
-type rekeyLimits struct {
-	age     time.Duration
-	packets uint64 // of one direction
-	ssrcs   int    // of one direction
-}
-
-var defaultLimits = rekeyLimits{age: wire.RekeyAfter, packets: wire.RekeyPackets, ssrcs: wire.RekeySSRCs}
-
-// rekeyDue tells that a handshake beside the session is to be made now.
+// rekeyDue tells that a handshake for new keys is to be made now.
 func (e *engine) rekeyDue(now time.Time) bool {
 	s := e.s
 	if s == nil || !s.welcomed || e.rekeying || e.resumed != nil || e.next != nil || e.old != nil || now.Before(e.rekeyAt) {
 		return false
 	}
-	return now.Sub(s.began) >= e.limits.age ||
-		max(s.tx.Packets(), s.received) >= e.limits.packets || max(s.tx.SSRCs(), s.rx.SSRCs()) >= e.limits.ssrcs
+	return e.limits.Reached(now.Sub(s.began), max(s.tx.Packets(), s.received), max(s.tx.SSRCs(), s.rx.SSRCs()))
 }
 
 // rekeyFailed waits before the next try.
@@ -45,8 +33,8 @@ func (e *engine) rekeyFailed(now time.Time, err error) {
 	e.rekeyWait = min(2*e.rekeyWait, maxRekeyWait)
 }
 
-// attachBeside begins a session beside the present one: Hello, the rooms, the talks. Until its Welcome the present one carries everything.
-func (e *engine) attachBeside(now time.Time, s *session) {
+// attachNext begins the next session: Hello, the rooms, the talks. Until its Welcome the present one carries everything.
+func (e *engine) attachNext(now time.Time, s *session) {
 	e.next, e.rekeying = s, false
 	e.hello(now, s)
 	e.resume(now, s)
@@ -57,7 +45,7 @@ func (e *engine) attachBeside(now time.Time, s *session) {
 	}
 }
 
-// dropNext gives up the session beside the present one. It says no BYE: should the daemon have taken it, that would be the end of both.
+// dropNext gives up the next session. It says no BYE: should the daemon have taken it, that would be the end of both.
 func (e *engine) dropNext(now time.Time, err error) {
 	s := e.next
 	e.next, e.resumed = nil, nil
@@ -69,7 +57,7 @@ func (e *engine) dropNext(now time.Time, err error) {
 	e.rekeyFailed(now, err)
 }
 
-// advanceRekey takes what came on the sessions before and beside the present one, and ends them when it is time.
+// advanceRekey takes what came on the next and the old session, and ends them when it is time.
 func (e *engine) advanceRekey(now time.Time) {
 	if e.next != nil {
 		e.takeNext(now)
@@ -79,7 +67,7 @@ func (e *engine) advanceRekey(now time.Time) {
 	}
 }
 
-// takeNext waits for the Welcome of the session beside the present one.
+// takeNext waits for the Welcome of the next session.
 func (e *engine) takeNext(now time.Time) {
 	s := e.next
 	s.unwelcome(now)
@@ -91,8 +79,8 @@ func (e *engine) takeNext(now time.Time) {
 		if w := m.GetWelcome(); w != nil {
 			if bytes.Equal(w.GetSessionId(), e.sessionID) {
 				e.takeOver(now, w)
-			} else if e.s.err == nil { // the daemon was started again: what the present one has of it is void
-				e.s.gone, e.s.err = true, errUnknown
+			} else { // the daemon was started again: what the present one has of it is void
+				e.s.lose(errUnknown)
 			}
 			return
 		}
@@ -105,12 +93,12 @@ func (e *engine) takeNext(now time.Time) {
 	}
 }
 
-// takeOver makes the session beside the present one the present one. All that has no answer goes again in it. What came of the rooms until now
+// takeOver makes the next session the present one. All that has no answer goes again in it. What came of the rooms until now
 // goes on: the streams that are heard, and the place in each room's log.
 func (e *engine) takeOver(now time.Time, w *wire.Welcome) {
 	old, s := e.s, e.next
 	e.s, e.next = s, nil
-	e.old, e.oldUntil = old, now.Add(fadeFor)
+	e.old, e.oldUntil = old, now.Add(wire.FadeFor)
 	old.dropBeside()
 	old.check = check{}
 	s.streams, s.ignored, s.told, s.lastAudio = old.streams, old.ignored, old.told, old.lastAudio
@@ -141,7 +129,7 @@ func (e *engine) takeOver(now time.Time, w *wire.Welcome) {
 	e.takeMessages(now) // what came behind the Welcome
 }
 
-// takeOld takes what still comes on the session before the present one. The rest the present one brings too.
+// takeOld takes what still comes on the old session. The rest the present one brings too.
 func (e *engine) takeOld(now time.Time) {
 	for len(e.events) < maxEvents {
 		b, ok := e.old.stream.Receive()
@@ -175,7 +163,7 @@ func (e *engine) talksIn(s *session) bool {
 	return slices.ContainsFunc(e.talks, func(t *talkOut) bool { return t.in(s) })
 }
 
-// endOld lets go of the session before the present one, and of the reports that it did not bring. Its BYE goes out by the loop.
+// endOld lets go of the old session, and of the reports that it did not bring. Its BYE goes out by the loop.
 func (e *engine) endOld() {
 	old := e.old
 	e.old = nil
@@ -196,7 +184,7 @@ func (e *engine) rekeyDeadlines(sooner func(time.Time)) {
 		sooner(e.oldUntil)
 	}
 	if e.s.welcomed && !e.rekeying && e.next == nil && e.old == nil {
-		at := e.s.began.Add(e.limits.age)
+		at := e.s.began.Add(e.limits.Age)
 		if at.Before(e.rekeyAt) {
 			at = e.rekeyAt
 		}

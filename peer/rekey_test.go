@@ -14,7 +14,7 @@ import (
 // rekeyAfter is when a client of simRekey makes new keys.
 const rekeyAfter = 10 * time.Second
 
-func soonOld(l *rekeyLimits) { l.age = rekeyAfter }
+func soonOld(l *wire.KeyLimits) { l.Age = rekeyAfter }
 
 // Over a change of keys nothing is lost, doubled or told: messages both ways, the voice that is sent, and the voice that is heard.
 func TestNewKeysLeaveNoSeam(t *testing.T) {
@@ -122,10 +122,10 @@ func checkVoice(t *testing.T, voice []simFrame, frames int) {
 
 // What makes new keys due: packets and SSRCs as well as age.
 func TestWhenNewKeysAreDue(t *testing.T) {
-	for name, change := range map[string]func(*rekeyLimits){
+	for name, change := range map[string]func(*wire.KeyLimits){
 		"age":     soonOld,
-		"packets": func(l *rekeyLimits) { l.packets = 100 },
-		"SSRCs":   func(l *rekeyLimits) { l.ssrcs = 4 },
+		"packets": func(l *wire.KeyLimits) { l.Packets = 100 },
+		"SSRCs":   func(l *wire.KeyLimits) { l.SSRCs = 4 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			inSim(t, func(t *testing.T, n *simNet) {

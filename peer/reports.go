@@ -40,10 +40,9 @@ func (e *engine) keepAlive(now time.Time) {
 		e.report(now)
 	}
 	if now.Sub(e.s.lastMessage) >= wire.PingEvery {
-		q := e.ask(now, func(id uint64) []byte {
+		e.requestIn(now, e.s, func(id uint64) []byte {
 			return wire.Encode(&wire.Message_Ping{Ping: &wire.Ping{Request: id, Padding: make([]byte, pingPadding)}})
 		}, func(time.Time, *wire.Message, error) {})
-		q.once = true
 	}
 }
 
@@ -53,11 +52,11 @@ func (e *engine) report(now time.Time) {
 	s.lastReport = now
 	var blocks []rtcp.ReceptionReport
 	for ssrc, in := range s.streams {
-		if in.got > 0 && len(blocks) < maxBlocks {
-			blocks = append(blocks, in.report.block(now, ssrc))
+		if in.stats.Got() > 0 && len(blocks) < maxBlocks {
+			blocks = append(blocks, in.stats.Block(now, ssrc))
 		}
 	}
-	packet, err := wire.AppendPeerReport(s.packet[:0], blocks)
+	packet, err := wire.AppendReceiverReport(s.packet[:0], wire.SSRCPeer, blocks)
 	for i := 0; i < len(e.talks) && i < maxSenderReports && err == nil; i++ {
 		if t := e.talks[i]; t.sending() && t.s == s {
 			packet, err = wire.AppendSenderReport(packet, t.senderReport(now))

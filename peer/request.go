@@ -11,9 +11,8 @@ import (
 
 // request is a message that waits for its answer. It goes again, with the same number, in a new session.
 type request struct {
-	msg  []byte
-	s    *session // in which it was made
-	sent time.Time
+	msg []byte
+	s   *session // in which it was made
 	// once makes it end with its session: it is not sent again, and done is not called.
 	once bool
 	// done gets the answer, or why there is none; it is called once.

@@ -33,7 +33,7 @@ func (e *engine) resume(now time.Time, s *session) {
 // rejoin asks to join a room again.
 func (e *engine) rejoin(now time.Time, s *session, r *room) {
 	r.retryAt = time.Time{}
-	e.askOnce(now, s, r.joinMessage, func(now time.Time, m *wire.Message, err error) { e.rejoined(now, r, m, err) })
+	e.requestIn(now, s, r.joinMessage, func(now time.Time, m *wire.Message, err error) { e.rejoined(now, r, m, err) })
 }
 
 // awaited tells that a room is not joined yet in the present session. Messages of it that come nevertheless, because the daemon has gone on
@@ -128,7 +128,7 @@ func (e *engine) reconcile(now time.Time, name string, j *wire.Joined) {
 	for ssrc, in := range e.s.streams {
 		switch {
 		case in.room != name || going[ssrc] || in.ended:
-		case in.got > 0:
+		case in.stats.Got() > 0:
 			in.end(now, &wire.TalkEnd{LastSeq: uint32(uint16(in.highest))})
 		default:
 			e.dropStream(in)

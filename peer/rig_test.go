@@ -196,6 +196,13 @@ func (r *rig) sound(ssrc uint32, seq uint64, timestamp uint32, payload []byte) {
 	r.run()
 }
 
+// receive takes a datagram that came on the link in use.
+func (e *engine) receive(now time.Time, datagram []byte, arrived time.Time) {
+	if e.s != nil {
+		e.receiveFrom(now, e.s.link, datagram, arrived)
+	}
+}
+
 // control sends an RTCP packet of the daemon.
 func (r *rig) control(p rtcp.Packet) {
 	r.t.Helper()

@@ -27,8 +27,8 @@ type session struct {
 	resumed  bool      // it is the same to the daemon as the one before
 	gone     bool      // the other side, or the network, has ended it
 
-	publishes credit
-	entries   *allowance // shared with the events that wait
+	publishes wire.Budget
+	entries   *wire.Allowance // shared with the events that wait
 
 	welcomed    bool
 	lastMessage time.Time // when a message was sent
@@ -47,17 +47,14 @@ type session struct {
 	sealed []byte // and after protection
 }
 
-// maxSeq bounds the first sequence number of a stream: rollover counters are guessed right from there on (RFC 3711, 3.3.1).
-const maxSeq = 1 << 15
-
 func newSession(now time.Time, l *link) *session {
 	s := &session{
 		paths: paths{link: l, key: l.path, heard: now},
 		write: l.write, tx: l.tx, rx: l.rx, began: now, due: l.due,
 		stream: stream.New(stream.Config{
-			Local: wire.SSRCPeer, Remote: wire.SSRCDaemon, FirstSeq: uint64(random16() % maxSeq),
+			Local: wire.SSRCPeer, Remote: wire.SSRCDaemon, FirstSeq: wire.FirstSeq(),
 		}, now),
-		publishes: credit{limit: wire.FirstCredit}, entries: &allowance{limit: wire.FirstCredit},
+		entries:     new(wire.Allowance),
 		lastMessage: now, lastReport: now,
 		granted: make(map[uint32]bool),
 		streams: make(map[uint32]*streamIn), ignored: make(map[uint32]bool), told: make(map[uint32]*Talking),
@@ -67,12 +64,6 @@ func newSession(now time.Time, l *link) *session {
 	}
 	s.rx.Allow(wire.SSRCDaemon)
 	return s
-}
-
-func random16() uint16 {
-	var b [2]byte
-	_, _ = rand.Read(b[:]) // never fails: crypto/rand
-	return binary.BigEndian.Uint16(b[:])
 }
 
 func random32() uint32 {
@@ -124,15 +115,22 @@ func (s *session) socketSays(err error) {
 	switch {
 	case isPathError(err):
 		s.failed = err
-	case isRefused(err) && s.err == nil:
-		s.gone, s.err = true, errNothingThere
+	case isRefused(err):
+		s.lose(errNothingThere)
+	}
+}
+
+// lose ends the session because the other side, or the network, has. Only the first reason for an end counts.
+func (s *session) lose(err error) {
+	if s.err == nil {
+		s.gone, s.err = true, err
 	}
 }
 
 // unwelcome ends a session to which the daemon has not said Welcome in time.
 func (s *session) unwelcome(now time.Time) {
-	if !s.welcomed && !s.due.IsZero() && !now.Before(s.due) && s.err == nil {
-		s.gone, s.err = true, fmt.Errorf("%w: it answered, but the session did not begin in time", ErrUnreachable)
+	if !s.welcomed && !s.due.IsZero() && !now.Before(s.due) {
+		s.lose(fmt.Errorf("%w: it answered, but the session did not begin in time", ErrUnreachable))
 	}
 }
 
@@ -153,12 +151,9 @@ func (s *session) close() {
 	}
 }
 
-// nothingThere is why a session is lost whose daemon has gone without BYE.
-const nothingThere = "nothing listens there any more"
-
 // Ends of a session after which the daemon is asked at once for another.
 var (
-	errNothingThere = lostErr(nothingThere)
+	errNothingThere = lostErr("nothing listens there any more")
 	errUnknown      = lostErr("the daemon does not know the session any more")
 )
 

@@ -25,8 +25,6 @@ const (
 	// In a pause what should have come is asked for in steps, pauseSteps times; at the steps 1, 2, 4 and 8 there is a report, too.
 	pauseStep  = 250 * time.Millisecond
 	pauseSteps = 8
-	// maxOverdue is how many packets one of these requests names: what a NACK has room for.
-	maxOverdue = 272
 )
 
 // streamIn is the receiving end of one talker's stream: it feeds the hearing, and finds out what to ask for again.
@@ -49,8 +47,7 @@ type streamIn struct {
 	top      time.Time // arrival of the highest packet
 	origin   time.Time // arrival of the first sample, as the quickest packet has it
 	frame    time.Duration
-	begun    bool // the first packet has come or counts as lost
-	got      int
+	begun    bool      // the first packet has come or counts as lost
 	latest   time.Time // arrival of the latest packet, or the announcement
 	steps    int       // of the present pause
 	waits    []wait
@@ -58,7 +55,7 @@ type streamIn struct {
 	last     uint64 // once ended
 	lastAt   time.Time
 	length   time.Duration // once ended
-	report   receiver
+	stats    wire.Reception
 }
 
 // wait is a packet that came after a hole: when it is played, the hole is past repair.
@@ -74,7 +71,7 @@ func newStreamIn(now, expected time.Time, x *wire.TalkStart, r *room) *streamIn 
 		ssrc: x.GetSsrc(), room: x.GetRoom(), h: h, payload: uint8(min(x.GetPayloadType(), 255)), firstTS: x.GetFirstTimestamp(),
 		latest: now, depth: h.depthNow(), delay: r.delay, sentIn: max(r.delay-h.leadNow(), 0),
 	}
-	in.report.clock, _ = wire.ClockRate(in.payload)
+	in.stats.Clock, _ = wire.ClockRate(in.payload)
 	in.first, _ = in.unwrap.Unwrap(uint16(x.GetFirstSeq()))
 	if !expected.IsZero() {
 		in.startAt = expected.Add(startGrace)
@@ -89,10 +86,9 @@ func (in *streamIn) packet(now, arrived time.Time, header *rtp.Header, payload [
 		return
 	}
 	in.begin(now)
-	in.got++
 	in.latest, in.steps = now, 0
 	in.requests.Received(now, seq)
-	in.report.received(seq, header.Timestamp, arrived)
+	in.stats.Received(seq, header.Timestamp, arrived)
 	in.place(header.Timestamp, arrived, payload)
 	if seq >= in.highest {
 		in.highest, in.top = seq, arrived
@@ -105,7 +101,7 @@ func (in *streamIn) packet(now, arrived time.Time, header *rtp.Header, payload [
 
 // place finds out when the stream's samples arrive, and how long a packet lasts.
 func (in *streamIn) place(timestamp uint32, arrived time.Time, payload []byte) {
-	origin := arrived.Add(-time.Duration(int32(timestamp-in.firstTS)) * time.Second / time.Duration(in.report.clock))
+	origin := arrived.Add(-time.Duration(int32(timestamp-in.firstTS)) * time.Second / time.Duration(in.stats.Clock))
 	if in.origin.IsZero() || origin.Before(in.origin) {
 		in.origin = origin
 	}
@@ -146,7 +142,7 @@ func (in *streamIn) end(now time.Time, x *wire.TalkEnd) {
 
 // stop ends a stream whose session is lost: what came is played.
 func (in *streamIn) stop() {
-	if in.got > 0 {
+	if in.stats.Got() > 0 {
 		in.h.end(in.id, uint16(in.highest))
 	}
 }
@@ -195,7 +191,7 @@ func (in *streamIn) endsAt() time.Time {
 
 // pauseAt is when the next step of a pause is: packets are due, and none came. zero: nothing is due.
 func (in *streamIn) pauseAt() time.Time {
-	if in.got == 0 || in.steps == pauseSteps || in.ended && in.highest >= in.last {
+	if in.stats.Got() == 0 || in.steps == pauseSteps || in.ended && in.highest >= in.last {
 		return time.Time{}
 	}
 	return in.latest.Add(time.Duration(in.steps+1) * pauseStep)
@@ -219,7 +215,7 @@ func (in *streamIn) pause(now time.Time, dst []uint16) (overdue []uint16, report
 		through = min(through, in.last)
 	}
 	past := in.highest + uint64(max(now.Sub(in.top)-in.depth, 0)/in.frame)
-	for seq := past + 1; seq <= min(through, past+maxOverdue); seq++ {
+	for seq := past + 1; seq <= min(through, past+wire.MaxNack); seq++ {
 		dst = append(dst, uint16(seq))
 	}
 	return dst, report

@@ -68,7 +68,7 @@ func TestWhatIsAskedForInAPauseIsBounded(t *testing.T) {
 	header.PayloadType, header.SequenceNumber = wire.PayloadPCMU, 9
 	in.packet(r.now, r.now, &header, []byte{0xff}) // one sample
 	r.now = r.now.Add(3 * time.Second)
-	if seqs, report := in.pause(r.now, nil); len(seqs) != maxOverdue || seqs[0] != 10 || !report {
+	if seqs, report := in.pause(r.now, nil); len(seqs) != wire.MaxNack || seqs[0] != 10 || !report {
 		t.Errorf("%d packets, report %v", len(seqs), report)
 	}
 	r.listen(h, 20*time.Millisecond)

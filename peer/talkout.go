@@ -77,7 +77,7 @@ func (t *talkOut) grant(e *engine, ssrc uint32) error {
 		return err
 	}
 	e.s.granted[ssrc] = true
-	first := uint64(random16() % maxSeq)
+	first := wire.FirstSeq()
 	t.talk.clear(&t.talkspurt)
 	t.talkspurt = talkspurt{s: e.s, granted: true, ssrc: ssrc, first: first, next: first}
 	t.talk.ssrc.Store(ssrc)
@@ -139,7 +139,7 @@ func (t *talkOut) again(now time.Time, e *engine, s *session) {
 		return
 	}
 	t.held, t.asked = false, s
-	e.askOnce(now, s, t.talkMessage, func(now time.Time, m *wire.Message, err error) {
+	e.requestIn(now, s, t.talkMessage, func(now time.Time, m *wire.Message, err error) {
 		switch r := e.rooms[t.room]; {
 		case err == nil:
 			t.regrant(now, e, m.GetTalkGranted().GetSsrc())

@@ -70,7 +70,7 @@ func TestTalkOnTheWire(t *testing.T) {
 		r.write(talk, int16(i))
 	}
 	start := take[*wire.Message_TalkStart](r).TalkStart
-	if start.GetSsrc() != testSSRC || start.GetPayloadType() != wire.PayloadL16 || start.GetFirstSeq() >= maxSeq {
+	if start.GetSsrc() != testSSRC || start.GetPayloadType() != wire.PayloadL16 || start.GetFirstSeq() >= wire.MaxFirstSeq {
 		t.Errorf("start %v", start)
 	}
 	if len(r.d.audio) != 3 {

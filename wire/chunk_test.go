@@ -42,22 +42,6 @@ var goldenVarints = []struct {
 	{"ffffffffffffffff", maxVarint, true},
 }
 
-func TestVarint(t *testing.T) {
-	for _, test := range goldenVarints {
-		b := unhex(t, test.hex)
-		v, n := consumeVarint(append(b, 0xaa))
-		if v != test.value || n != len(b) {
-			t.Errorf("%s: got %d in %d bytes, want %d in %d", test.hex, v, n, test.value, len(b))
-		}
-		if _, n := consumeVarint(b[:len(b)-1]); n != 0 {
-			t.Errorf("%s cut by a byte: took %d bytes", test.hex, n)
-		}
-		if got := appendVarint(nil, test.value); test.short && !bytes.Equal(got, b) {
-			t.Errorf("%d: got %x, want %s", test.value, got, test.hex)
-		}
-	}
-}
-
 // goldenPayloads are vectors, some of them examples of PROTOCOL.md.
 var goldenPayloads = []struct {
 	name     string
@@ -105,35 +89,6 @@ var goldenPayloads = []struct {
 		"03",       // length 3
 		"616263",   // "abc"
 	}},
-}
-
-func TestMessagePayloadGolden(t *testing.T) {
-	for _, test := range goldenPayloads {
-		t.Run(test.name, func(t *testing.T) {
-			want := unhex(t, strings.Join(test.hex, ""))
-			got := AppendDistance(nil, test.distance)
-			for _, c := range test.chunks {
-				before := len(got)
-				got = AppendChunk(got, c)
-				if len(got)-before != c.Size() {
-					t.Errorf("chunk took %d bytes, Size says %d", len(got)-before, c.Size())
-				}
-			}
-			if !bytes.Equal(got, want) {
-				t.Errorf("got  %x\nwant %x", got, want)
-			}
-			distance, chunks, err := parseAll(want)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if distance != test.distance {
-				t.Errorf("distance %d, want %d", distance, test.distance)
-			}
-			if diff := cmp.Diff(test.chunks, chunks, cmpopts.EquateEmpty()); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
 }
 
 func parseAll(payload []byte) (distance int, chunks []Chunk, err error) {

@@ -56,6 +56,16 @@ const (
 // FirstCredit is how many bytes of Publish and Entry messages each side may send before it gets Credit.
 const FirstCredit = 256 << 10
 
+// CreditStep is how many bytes are consumed before the sender gets new Credit.
+const CreditStep = 64 << 10
+
+// FadeFor is how long a session that another has replaced is kept at most, for the talks that end in it.
+const FadeFor = 10 * time.Second
+
+// MaxListed is how many members of a room are named at most: in one answer, so that it is under 64 KiB, and of a room in which who comes and
+// goes is told by name.
+const MaxListed = 200
+
 // MaxHints is how many hints a second the daemon sends to addresses that it does not know, in all.
 const MaxHints = 100
 

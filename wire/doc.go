@@ -28,7 +28,7 @@
 //
 // The packages:
 //
-//	wire         formats, names, timers and limits of both sides
+//	wire         formats, names, timers and limits of both sides, and what both count: credit ([Budget], [Allowance]), [Reception], [KeyLimits]
 //	wire/stream  the reliable ordered message stream, a state machine
 //	wire/repair  which audio packets are asked for and resent, a state machine
 //	wire/secure  identities, address validation, handshake, packet protection, paths

@@ -57,28 +57,6 @@ var goldenReports = []struct {
 	}},
 }
 
-func TestReportGolden(t *testing.T) {
-	for _, test := range goldenReports {
-		t.Run(test.name, func(t *testing.T) {
-			want := unhex(t, strings.Join(test.hex, ""))
-			got, err := test.report.Append(nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Equal(got, want) {
-				t.Errorf("got  %x\nwant %x", got, want)
-			}
-			parsed, err := parseReport(want)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(test.report, parsed, cmpopts.EquateEmpty()); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
-}
-
 func parseReport(b []byte) (Report, error) {
 	packets, err := rtcp.Unmarshal(b)
 	if err != nil {

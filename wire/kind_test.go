@@ -66,7 +66,7 @@ func TestGoldenFeedback(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rr, err := AppendReceiverReport(nil, SSRCPeer, nil)
+	rr, err := AppendReceiverReport(nil, SSRCDaemon, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestGoldenFeedback(t *testing.T) {
 			0x00, 0x00, 0x00, 0x02, // the daemon
 			4, 'l', 'e', 'f', 't', 0, 0, 0, // reason, padded to a word
 		}},
-		"RR": {rr, []byte{0x80, 201, 0x00, 0x01, 0x00, 0x00, 0x00, 0x01}},
+		"RR": {rr, []byte{0x80, 201, 0x00, 0x01, 0x00, 0x00, 0x00, 0x02}},
 	} {
 		if !bytes.Equal(c.got, c.want) {
 			t.Errorf("%s:\n got % x\nwant % x", name, c.got, c.want)

@@ -19,7 +19,10 @@ const (
 	ByeReplaced = "replaced by a new session" // in presence only
 )
 
-// maxNackPairs bounds one NACK packet: 16 pairs cover up to 272 lost packets.
+// MaxNack is how many lost packets one NACK packet covers when they follow on each other: 17 with each of 16 pairs (RFC 4585, 6.2.1).
+const MaxNack = 17 * maxNackPairs
+
+// maxNackPairs bounds one NACK packet.
 const maxNackPairs = 16
 
 // AppendNack appends a generic NACK (RFC 4585, 6.2.1) for the given sequence numbers of the stream
@@ -38,20 +41,15 @@ func AppendBye(dst []byte, sender uint32, reason string) ([]byte, error) {
 	return appendRTCP(dst, &rtcp.Goodbye{Sources: []uint32{sender}, Reason: reason})
 }
 
-// AppendReceiverReport appends a receiver report of the sender (RFC 3550, 6.4.2); without blocks it is the keepalive.
-func AppendReceiverReport(dst []byte, sender uint32, blocks []rtcp.ReceptionReport) ([]byte, error) {
-	return appendRTCP(dst, &rtcp.ReceiverReport{SSRC: sender, Reports: blocks})
-}
-
 // MinReport is the least size in bytes of a peer's receiver report before protection, so that a hint that the daemon has forgotten the
 // session is no longer than the report that it answers.
 const MinReport = 56
 
-// AppendPeerReport appends a peer's receiver report: one of at least MinReport bytes, filled up with zeros as a profile-specific extension
-// (RFC 3550, 6.4.2), which its receiver ignores.
-func AppendPeerReport(dst []byte, blocks []rtcp.ReceptionReport) ([]byte, error) {
-	rr := rtcp.ReceiverReport{SSRC: SSRCPeer, Reports: blocks}
-	if short := MinReport - rr.MarshalSize(); short > 0 {
+// AppendReceiverReport appends a receiver report of the sender (RFC 3550, 6.4.2); without blocks it is the keepalive. A peer's has at least
+// MinReport bytes: it is filled up with zeros as a profile-specific extension, which its receiver ignores.
+func AppendReceiverReport(dst []byte, sender uint32, blocks []rtcp.ReceptionReport) ([]byte, error) {
+	rr := rtcp.ReceiverReport{SSRC: sender, Reports: blocks}
+	if short := MinReport - rr.MarshalSize(); short > 0 && sender == SSRCPeer {
 		rr.ProfileExtensions = make([]byte, short)
 	}
 	return appendRTCP(dst, &rr)

@@ -53,7 +53,7 @@ func TestPeerReport(t *testing.T) {
 		for i := range blocks {
 			blocks[i] = rtcp.ReceptionReport{SSRC: uint32(i + 1), LastSequenceNumber: 7}
 		}
-		b, err := AppendPeerReport(nil, blocks)
+		b, err := AppendReceiverReport(nil, SSRCPeer, blocks)
 		if err != nil {
 			t.Fatal(err)
 		}

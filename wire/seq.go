@@ -1,5 +1,17 @@
 package wire
 
+import (
+	"crypto/rand"
+	"encoding/binary"
+)
+
+// FirstSeq is a random sequence number to begin a stream with (RFC 3550, 5.1), below MaxFirstSeq.
+func FirstSeq() uint64 {
+	var b [2]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand
+	return uint64(binary.BigEndian.Uint16(b[:]) % MaxFirstSeq)
+}
+
 // Nearest extends a 16-bit sequence number to the number that is nearest to reference and has seq in its low 16 bits
 // (the idea of RFC 9000, A.3, and RFC 3711, 3.3.1). Exactly half a cycle away counts as behind.
 // The result may be negative when reference is below 2^15.

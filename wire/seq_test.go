@@ -25,20 +25,6 @@ var unwrapCases = []struct {
 	{"late numbers do not lower the reference", []unwrapStep{{60000, 60000, true}, {30000, 30000, true}, {20000, 85536, true}}},
 }
 
-func TestUnwrap(t *testing.T) {
-	for _, test := range unwrapCases {
-		t.Run(test.name, func(t *testing.T) {
-			var u Unwrapper
-			for i, s := range test.steps {
-				got, ok := u.Unwrap(s.seq)
-				if got != s.want || ok != s.ok {
-					t.Fatalf("step %d: Unwrap(%d) = %d, %v; want %d, %v", i, s.seq, got, ok, s.want, s.ok)
-				}
-			}
-		})
-	}
-}
-
 func TestUnwrapFollowsAStreamThatJumpsAndReorders(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)

@@ -78,7 +78,11 @@ func TestVectorsPayload(t *testing.T) {
 			made := AppendDistance(nil, c.Distance)
 			for _, chunk := range c.Chunks {
 				want = append(want, Chunk{chunk.Message, chunk.Offset, chunk.Total, chunk.Data})
+				before := len(made)
 				made = AppendChunk(made, want[len(want)-1])
+				if size := want[len(want)-1].Size(); size != len(made)-before {
+					t.Errorf("a chunk of %d bytes has Size %d", len(made)-before, size)
+				}
 			}
 			if diff := cmp.Diff(want, chunks, cmpopts.EquateEmpty()); distance != c.Distance || diff != "" {
 				t.Errorf("distance %d; chunks (-want +got):\n%s", distance, diff)
@@ -102,9 +106,20 @@ func TestVectorsVarint(t *testing.T) {
 	for _, g := range goldenVarints {
 		cases = append(cases, varintCase{g.hex, unhex(t, g.hex), g.value, g.short})
 	}
-	vector.Check(t, vectorPath+"varint.json", vector.File[varintCase]{
+	for _, c := range vector.Check(t, vectorPath+"varint.json", vector.File[varintCase]{
 		About: "variable-length integers (RFC 9000, 16 and A.1)", Cases: cases,
-	})
+	}) {
+		v, n := consumeVarint(append(bytes.Clone(c.Hex), 0xaa))
+		if v != c.Value || n != len(c.Hex) {
+			t.Errorf("%s: %d in %d bytes, want %d in %d", c.Name, v, n, c.Value, len(c.Hex))
+		}
+		if _, n := consumeVarint(c.Hex[:len(c.Hex)-1]); n != 0 {
+			t.Errorf("%s cut by a byte: took %d bytes", c.Name, n)
+		}
+		if made := appendVarint(nil, c.Value); bytes.Equal(made, c.Hex) != c.Shortest {
+			t.Errorf("%s: made %x of %d", c.Name, made, c.Value)
+		}
+	}
 }
 
 // metricCase is one metric; offset is in 1/1024 s.

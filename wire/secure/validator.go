@@ -37,13 +37,7 @@ type Validator struct {
 func NewValidator() *Validator {
 	secret := make([]byte, secretLen)
 	_, _ = rand.Read(secret) // never fails (crypto/rand)
-	return NewValidatorWithSecret(secret)
-}
-
-// NewValidatorWithSecret makes a Validator whose nonces others with the same secret know. The secret should have 32
-// random bytes.
-func NewValidatorWithSecret(secret []byte) *Validator {
-	return &Validator{secret: append([]byte(nil), secret...)}
+	return &Validator{secret: secret}
 }
 
 // Answer appends to dst what is to be sent to from in answer to its datagram; nothing if the datagram is to be

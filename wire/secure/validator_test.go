@@ -39,7 +39,7 @@ func bytesOf(tb testing.TB, text string) []byte {
 
 // The nonces were computed with Python's hmac over secret 00…1f, as nonce's doc says.
 func TestValidatorGoldenBytes(t *testing.T) {
-	v := NewValidatorWithSecret(testSecret)
+	v := &Validator{secret: testSecret}
 	for _, test := range []struct {
 		from                    netip.AddrPort
 		nonce, refusal, success string
@@ -102,7 +102,7 @@ func TestBindingRequestGoldenBytes(t *testing.T) {
 }
 
 func TestNonceIsGoodForItsAddressAndTime(t *testing.T) {
-	v := NewValidatorWithSecret(testSecret)
+	v := &Validator{secret: testSecret}
 	nonce := v.nonce(testIPv4, testTime)
 	request := BindingRequest(nil, testTxid, nonce)
 	for name, test := range map[string]struct {
@@ -209,7 +209,7 @@ func TestNeverMoreBytesOutThanIn(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
-	v := NewValidatorWithSecret(testSecret)
+	v := &Validator{secret: testSecret}
 	good := BindingRequest(nil, testTxid, v.nonce(testIPv4, testTime))
 	for range 20000 {
 		m := newMessage(testTxid, stun.BindingRequest)
@@ -229,7 +229,7 @@ func TestNeverMoreBytesOutThanIn(t *testing.T) {
 }
 
 func FuzzAnswer(f *testing.F) {
-	v := NewValidatorWithSecret(testSecret)
+	v := &Validator{secret: testSecret}
 	f.Add(BindingRequest(nil, testTxid, nil))
 	f.Add(BindingRequest(nil, testTxid, v.nonce(testIPv4, testTime)))
 	f.Add(paddedTo(68))
@@ -273,7 +273,7 @@ func TestParseBindingReply(t *testing.T) {
 }
 
 func FuzzParseBindingReply(f *testing.F) {
-	v := NewValidatorWithSecret(testSecret)
+	v := &Validator{secret: testSecret}
 	for _, nonce := range [][]byte{nil, v.nonce(testIPv4, testTime)} {
 		reply, _ := v.Answer(nil, BindingRequest(nil, testTxid, nonce), testIPv4, testTime)
 		f.Add(reply)
@@ -290,7 +290,7 @@ func FuzzParseBindingReply(f *testing.F) {
 }
 
 func BenchmarkAnswer(b *testing.B) {
-	v := NewValidatorWithSecret(testSecret)
+	v := &Validator{secret: testSecret}
 	request := BindingRequest(nil, testTxid, nil)
 	dst := make([]byte, 0, 128)
 	b.ReportAllocs()

@@ -41,7 +41,7 @@ func (a *acks) number(seq uint16) int64 {
 }
 
 // take notes an arrival.
-func (a *acks) take(now time.Time, p arrival) (duplicate bool) {
+func (a *acks) take(now time.Time, p arrival) {
 	oldest := p.number - int64(p.distance)
 	if !a.started {
 		a.started = true
@@ -49,7 +49,7 @@ func (a *acks) take(now time.Time, p arrival) (duplicate bool) {
 	}
 	a.forgetBefore(oldest)
 	if p.number < a.arrivals.first {
-		return !p.news // the sender does not wait for it any more
+		return // the sender does not wait for it any more
 	}
 	// RFC 9000, 13.2.1: "an endpoint SHOULD generate and send an ACK frame without delay when it receives an ack-eliciting packet
 	// either: when the received packet has a packet number less than another ack-eliciting packet that has been received, or
@@ -65,8 +65,7 @@ func (a *acks) take(now time.Time, p arrival) (duplicate bool) {
 		*a.arrivals.push() = 0
 	}
 	slot := a.arrivals.at(p.number)
-	duplicate = *slot != 0
-	if !duplicate {
+	if *slot == 0 {
 		*slot = max(p.at, 1)
 	}
 	a.waiting++
@@ -74,7 +73,6 @@ func (a *acks) take(now time.Time, p arrival) (duplicate bool) {
 		a.due = true
 	}
 	a.remind(now)
-	return duplicate || !p.news
 }
 
 // remind lets a report go within maxAckDelay.

@@ -25,10 +25,9 @@ type inMessage struct {
 
 // inbox puts chunks together and messages into order.
 type inbox struct {
-	partial  ring[*inMessage] // by number, from the next one to deliver; nil: nothing of it came
-	ready    ring[[]byte]     // complete and in order
-	held     int
-	received uint64
+	partial ring[*inMessage] // by number, from the next one to deliver; nil: nothing of it came
+	ready   ring[[]byte]     // complete and in order
+	held    int
 }
 
 // take takes a chunk. It tells if the chunk brought anything new. Errors: ErrWindow, ErrTotal, ErrFull.
@@ -67,7 +66,6 @@ func (b *inbox) begin(number int64, c wire.Chunk) error {
 	if whole && b.partial.n == 0 && number == b.partial.first {
 		*b.ready.push() = bytes.Clone(c.Data)
 		b.partial.first++
-		b.received++
 		return nil
 	}
 	m := &inMessage{}
@@ -97,7 +95,6 @@ func (b *inbox) deliver() {
 		*b.ready.push() = (*slot).data
 		*slot = nil
 		b.partial.pop()
-		b.received++
 	}
 }
 

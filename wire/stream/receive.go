@@ -29,10 +29,7 @@ func (s *Stream) HandlePacket(now time.Time, h *rtp.Header, payload []byte) erro
 		s.stats.Refused++
 		return err
 	}
-	s.stats.PacketsHeard++
-	if s.acks.take(now, arrival{s.acks.number(h.SequenceNumber), distance, now.Sub(s.start), news}) {
-		s.stats.Duplicates++
-	}
+	s.acks.take(now, arrival{s.acks.number(h.SequenceNumber), distance, now.Sub(s.start), news})
 	return nil
 }
 
@@ -68,7 +65,6 @@ func (s *Stream) HandleReport(now time.Time, p *rtcp.CCFeedbackReport) error {
 		s.stats.Refused++
 		return err
 	}
-	s.stats.ReportsHeard++
 	s.takeReport(now, &report, begin)
 	return nil
 }

@@ -22,12 +22,7 @@ type rtt struct {
 	first                      time.Time     // of the first sample; zero: none yet
 }
 
-func (r *rtt) init(initial time.Duration) {
-	if initial <= 0 {
-		initial = defaultRTT
-	}
-	r.smoothed, r.variance = initial, initial/2
-}
+func (r *rtt) init() { r.smoothed, r.variance = defaultRTT, defaultRTT/2 }
 
 func (r *rtt) measured() bool { return !r.first.IsZero() }
 

@@ -14,9 +14,6 @@ type Config struct {
 	// FirstSeq is the number of the first packet that this side sends: random and below 2^15, so that losing the first
 	// packets can not hide a wrap from SRTP (RFC 3711, 3.3.1).
 	FirstSeq uint64
-	// InitialRTT is a round-trip time that is known before the first packet, as from the handshake.
-	// 0 means 333 ms (RFC 9002, 6.2.2).
-	InitialRTT time.Duration
 }
 
 // Kind tells what AppendPacket appended.
@@ -61,7 +58,7 @@ func New(cfg Config, now time.Time) *Stream {
 	s.sent.first = int64(cfg.FirstSeq)
 	s.history.init(s.sent.first)
 	s.brake.init(s.sent.first)
-	s.rtt.init(cfg.InitialRTT)
+	s.rtt.init()
 	s.reno.init()
 	return s
 }
@@ -77,7 +74,6 @@ func (s *Stream) Send(msg []byte) error {
 		return fmt.Errorf("%w: %d bytes > %d", ErrTooLong, len(msg), wire.MaxMessage)
 	}
 	s.out.add(msg)
-	s.stats.MessagesSent++
 	return nil
 }
 

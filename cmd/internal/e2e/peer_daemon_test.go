@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"yodel/cmd/internal/fates"
 	"yodel/cmd/internal/impair"
 	"yodel/daemon"
 	"yodel/peer"
@@ -92,8 +93,8 @@ func TestMessagesOverABadNetwork(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, daemon.Config{})
 	proxy, err := impair.New(impair.Config{
-		Listen: "127.0.0.1:0", Target: w.addr.String(), Loss: 0.1, Dup: 0.05, Reorder: 0.1,
-		Delay: 20 * time.Millisecond, Jitter: 10 * time.Millisecond, Seed: 7,
+		Listen: "127.0.0.1:0", Target: w.addr.String(), Seed: 7,
+		Profile: fates.Profile{Loss: 0.1, Dup: 0.05, Reorder: 0.1, Delay: 20 * time.Millisecond, Jitter: 10 * time.Millisecond},
 	})
 	if err != nil {
 		t.Fatal(err)

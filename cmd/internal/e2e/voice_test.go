@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"yodel/cmd/internal/fates"
 	"yodel/cmd/internal/impair"
 	"yodel/daemon"
 	"yodel/peer"
@@ -170,8 +171,8 @@ func TestVoiceOverABadNetwork(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, daemon.Config{Delay: 2 * time.Second})
 	proxy, err := impair.New(impair.Config{
-		Target: w.addr.String(), Loss: 0.1, Dup: 0.02, Reorder: 0.05,
-		Delay: 20 * time.Millisecond, Jitter: 10 * time.Millisecond, Seed: 11,
+		Target: w.addr.String(), Seed: 11,
+		Profile: fates.Profile{Loss: 0.1, Dup: 0.02, Reorder: 0.05, Delay: 20 * time.Millisecond, Jitter: 10 * time.Millisecond},
 	})
 	if err != nil {
 		t.Fatal(err)

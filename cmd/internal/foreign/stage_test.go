@@ -15,6 +15,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"yodel/cmd/internal/fates"
 	"yodel/cmd/internal/impair"
 )
 
@@ -95,7 +96,9 @@ func newStage(t *testing.T, echo time.Duration, loss float64) *stage {
 	if loss > 0 {
 		seed := uint64(time.Now().UnixNano())
 		t.Logf("seed %d", seed)
-		p, err := impair.New(impair.Config{Target: s.server, Loss: loss, Delay: 5 * time.Millisecond, Jitter: 2 * time.Millisecond, Seed: seed})
+		p, err := impair.New(impair.Config{
+			Target: s.server, Profile: fates.Profile{Loss: loss, Delay: 5 * time.Millisecond, Jitter: 2 * time.Millisecond}, Seed: seed,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

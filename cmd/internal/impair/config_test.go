@@ -3,6 +3,8 @@ package impair
 import (
 	"errors"
 	"testing"
+
+	"yodel/cmd/internal/fates"
 )
 
 func TestBadConfig(t *testing.T) {
@@ -12,8 +14,9 @@ func TestBadConfig(t *testing.T) {
 		cfg  Config
 	}{
 		{"no target", Config{}},
-		{"loss over one", Config{Target: target, Loss: 1.1}},
-		{"reorder without delay", Config{Target: target, Reorder: 0.1}},
+		{"loss over one", Config{Target: target, Profile: fates.Profile{Loss: 1.1}}},
+		{"reorder without delay", Config{Target: target, Profile: fates.Profile{Reorder: 0.1}}},
+		{"corruption", Config{Target: target, Profile: fates.Profile{Corrupt: 0.1}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

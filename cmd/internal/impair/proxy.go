@@ -24,7 +24,6 @@ type Proxy struct {
 	cfg       Config
 	target    *net.UDPAddr
 	listener  *net.UDPConn
-	profile   fates.Profile
 	queue     *fates.Queue
 	blackhole atomic.Bool
 	refused   atomic.Int64
@@ -68,7 +67,7 @@ func New(cfg Config) (*Proxy, error) {
 	}
 	grow(listener)
 	p := &Proxy{
-		cfg: cfg, target: target, listener: listener, profile: cfg.profile(), queue: fates.NewQueue(),
+		cfg: cfg, target: target, listener: listener, queue: fates.NewQueue(),
 		done: make(chan struct{}), clients: make(map[netip.AddrPort]*client),
 	}
 	p.running.Go(func() { p.queue.Run(p.done) })
@@ -195,7 +194,7 @@ func (p *Proxy) pass(datagram []byte, d direction) {
 		d.count.blackholed.Add(1)
 		return
 	}
-	f := d.dice.Throw(&p.profile)
+	f := d.dice.Throw(&p.cfg.Profile)
 	d.count.add(f)
 	if f.Copies == 0 {
 		return

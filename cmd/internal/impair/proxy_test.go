@@ -96,7 +96,7 @@ func read(conn *net.UDPConn, wait time.Duration) (string, netip.AddrPort, error)
 
 // throws returns the fates of the first client's first n datagrams to the target.
 func throws(cfg *Config, n int) []fates.Fate {
-	d, p := fates.NewDice(cfg.Seed, 0), cfg.profile()
+	d, p := fates.NewDice(cfg.Seed, 0), cfg.Profile
 	thrown := make([]fates.Fate, n)
 	for i := range thrown {
 		thrown[i] = d.Throw(&p)
@@ -134,7 +134,7 @@ func TestClientsAreKeptApart(t *testing.T) {
 
 func TestLossAndDuplicatesFollowTheSeed(t *testing.T) {
 	const n = 200
-	cfg := Config{Loss: 0.3, Dup: 0.2, Seed: 42}
+	cfg := Config{Profile: fates.Profile{Loss: 0.3, Dup: 0.2}, Seed: 42}
 	target := listen(t)
 	p := start(t, target, cfg)
 	conn := dial(t, p)
@@ -158,7 +158,7 @@ func TestLossAndDuplicatesFollowTheSeed(t *testing.T) {
 func TestDelayHoldsBothWays(t *testing.T) {
 	const delay = 40 * time.Millisecond
 	target := listen(t)
-	p := start(t, target, Config{Delay: delay})
+	p := start(t, target, Config{Profile: fates.Profile{Delay: delay}})
 	conn := dial(t, p)
 	begin := time.Now()
 	send(t, conn, "ping")
@@ -176,7 +176,7 @@ func TestDelayHoldsBothWays(t *testing.T) {
 }
 
 func TestReorderOvertakes(t *testing.T) {
-	cfg := Config{Reorder: 0.5, Delay: 50 * time.Millisecond, Seed: 5}
+	cfg := Config{Profile: fates.Profile{Reorder: 0.5, Delay: 50 * time.Millisecond}, Seed: 5}
 	thrown := throws(&cfg, 64)
 	target := listen(t)
 	p := start(t, target, cfg)
@@ -247,7 +247,7 @@ func TestTargetMayComeLater(t *testing.T) {
 
 func TestCloseDropsWhatIsOnItsWay(t *testing.T) {
 	target := listen(t)
-	p := start(t, target, Config{Delay: time.Hour})
+	p := start(t, target, Config{Profile: fates.Profile{Delay: time.Hour}})
 	conn := dial(t, p)
 	for range 10 {
 		send(t, conn, "never")
