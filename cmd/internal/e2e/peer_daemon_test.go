@@ -313,6 +313,9 @@ func TestCloseWhileKnownHostsBlocks(t *testing.T) {
 	cfg := w.config("alice")
 	cfg.Reconnect = true
 	c := w.dial(cfg)
+	if err := c.Welcomed(soon(t)); err != nil { // only who has been there comes back
+		t.Fatal(err)
+	}
 	path := cfg.KnownHosts.Path
 	pinned, err := os.ReadFile(path)
 	if err != nil {
