@@ -12,9 +12,10 @@ import (
 )
 
 const (
-	// firstRetry is the wait before a Binding Request is repeated; it doubles up to maxRetry (RFC 8489, 6.2.1 has 500 ms and no bound).
+	// firstRetry is the wait before a Binding Request is repeated; it grows to maxRetry (RFC 8489, 6.2.1 has 500 ms and no bound). With 40 %
+	// loss each way 64 % of the requests fail: the 21 of 8 s leave 1 of 10,000 programs without an answer, the 10 with a wait of up to 1 s left 1 of 80.
 	firstRetry = 250 * time.Millisecond
-	maxRetry   = time.Second
+	maxRetry   = 400 * time.Millisecond
 )
 
 // binding is the client's side of the address validation: a Binding Request that is repeated until it was answered.

@@ -15,6 +15,8 @@ import (
 const (
 	// hintsApart keeps checks apart that begin with a hint, because anyone can send one.
 	hintsApart = time.Second
+	// maxProbeWait bounds the wait before a path request is repeated; it doubles from firstRetry. A network may be away for long.
+	maxProbeWait = time.Second
 	// leaveAfter is how long packets are taken on a link that the session has moved away from.
 	leaveAfter = 2 * time.Second
 	// besideFor is how long a new link is asked while the present one is alive.
@@ -81,7 +83,7 @@ type pathProbe struct {
 func (q *pathProbe) send(now time.Time) {
 	_ = q.write(q.request)
 	q.next = now.Add(q.wait)
-	q.wait = min(2*q.wait, maxRetry)
+	q.wait = min(2*q.wait, maxProbeWait)
 }
 
 // renew makes another request of a probe, which must be sent.
