@@ -47,7 +47,7 @@
 // is this package's own, on crypto/cipher: a header, a nonce and a call. The other one is the SRTP library's, for foreign peers; its
 // AES-GCM is what the tests hold the own one against, byte for byte.
 //
-// A packet of 92 bytes is sealed or opened in the time that AES-GCM takes and about 10 ns; the library takes 100 ns more, and allocates
+// A packet of 92 bytes is sealed or opened in the time that AES-GCM takes and about 20 ns; the library takes 100 ns more, and allocates
 // for a forged packet. Rx looks at the header, the SSRC and the replay window before it deciphers: a replay costs 20 ns, a
 // forgery as much as a packet. No packet and no error allocates, but the first of an SSRC and SRTCP's first after a garbage collection.
 // A relay that sends one packet to many keeps the TxStream of each receiver.
