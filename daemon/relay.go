@@ -34,6 +34,14 @@ func newRelay(p *plane, home *shard, delay time.Duration) *relay {
 	return r
 }
 
+// tick is how far from its time a packet may depart.
+func (r *relay) tick() time.Duration {
+	if r.delay == 0 {
+		return r.plane.gather
+	}
+	return r.plane.grid.step / 2
+}
+
 // listen adds a listener.
 func (r *relay) listen(e *listener) {
 	r.mu.Lock()

@@ -172,7 +172,7 @@ func (s *session) joined(now time.Time, in *member, m *wire.Join) {
 	answer := &wire.Joined{
 		Request: m.GetRequest(), Room: r.name, Newest: newest,
 		DelayMs: uint32(r.delay.Milliseconds()), LeadMs: uint32(r.lead.Milliseconds()),
-		AtUnixNs: now.UnixNano(),
+		AtUnixNs: now.UnixNano(), TickMs: uint32(r.relay.tick().Milliseconds()),
 	}
 	r.introduce(in, answer)
 	id := messages.ID()
