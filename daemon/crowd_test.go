@@ -57,7 +57,7 @@ func newCrowd(tb testing.TB, n int) *crowd {
 		tb.Fatal(err)
 	}
 	c := &crowd{tb: tb, now: epoch, at: make(map[netip.AddrPort]*crowdPeer)}
-	out := func(to netip.AddrPort, b []byte) error {
+	out := func(b []byte, to netip.AddrPort) error {
 		c.datagrams++
 		c.bytes += len(b)
 		c.queue = append(c.queue, parcel{to, append([]byte(nil), b...)})

@@ -20,7 +20,7 @@ import (
 type hub struct {
 	cfg  Config
 	log  *slog.Logger
-	out  func(to netip.AddrPort, datagram []byte) error // sends at once; for the handshakes' goroutines
+	out  func(datagram []byte, to netip.AddrPort) error // sends at once; for the handshakes' goroutines
 	w    *writer                                        // sends at the end of a turn; the loop's alone
 	post func(func(now time.Time))                      // has the loop run something soon; for other goroutines
 

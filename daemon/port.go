@@ -31,6 +31,8 @@ type socket struct {
 	batched  bool // recvmmsg and sendmmsg; else a datagram a call
 	segments bool // UDP_SEGMENT
 	buffer   int  // see receiveBuffer
+
+	write func(b []byte, to netip.AddrPort) error // sends one datagram, by what every system has; for any goroutine
 }
 
 // listen opens n sockets on one address (SO_REUSEPORT), between which the kernel divides the peers by a hash of both addresses; port 0
@@ -72,6 +74,10 @@ func newSocket(conn *net.UDPConn) (s *socket, refused, err error) {
 		return nil, nil, fmt.Errorf("socket: %w", err)
 	}
 	s = &socket{conn: conn, raw: raw}
+	s.write = func(b []byte, to netip.AddrPort) error {
+		_, err := conn.WriteToUDPAddrPort(b, to)
+		return err
+	}
 	return s, errors.Join(markSocket(conn), s.setBuffers(), s.probe()), nil
 }
 
@@ -104,10 +110,8 @@ func (p *port) close() error {
 	return errors.Join(errs...)
 }
 
-// target gives an address in the kernel's form, for any socket of the port.
-func (p *port) target(addr netip.AddrPort) *target {
-	return newTarget(addr, p.sockets[0].v6)
-}
+// target gives an address in the kernel's form, for any socket of the same port.
+func (s *socket) target(addr netip.AddrPort) *target { return newTarget(addr, s.v6) }
 
 // receiveBuffer is what the kernel holds for the socket, in bytes: of wantReceive what it gave. It reckons with more than the payload, some
 // 700 bytes for a small datagram, and allows itself twice as much as it is asked for; this is half of that, what could have been asked for.

@@ -155,7 +155,7 @@ func TestWriterDeliversEachDatagramInOrder(t *testing.T) {
 		for i := range 6 {
 			at := loopbacks(p)
 			callers = append(callers, newCaller(t, at[i%len(at)]))
-			targets = append(targets, p.target(callers[i].at))
+			targets = append(targets, p.sockets[0].target(callers[i].at))
 		}
 		w, number := newWriter(p.sockets[0]), 0
 		for range 40 {
@@ -194,7 +194,7 @@ func TestWriterSendsByItselfWhenItIsFull(t *testing.T) {
 	onEachPath(t, func(t *testing.T, p *port) {
 		w := newWriter(p.sockets[0])
 		a, b := newCaller(t, "127.0.0.1"), newCaller(t, "127.0.0.1")
-		toA, toB := p.target(a.at), p.target(b.at)
+		toA, toB := p.sockets[0].target(a.at), p.sockets[0].target(b.at)
 		for i := range 150 { // more messages than it holds
 			build(w, toA, filled(92, i))
 			build(w, toB, filled(92, i))
@@ -230,13 +230,13 @@ func TestDatagramThatCannotBeSentCostsNoOther(t *testing.T) {
 	onEachPath(t, func(t *testing.T, p *port) {
 		w := newWriter(p.sockets[0])
 		a, b := newCaller(t, "127.0.0.1"), newCaller(t, "127.0.0.1")
-		nowhere := p.target(netip.MustParseAddrPort("127.0.0.1:0"))
+		nowhere := p.sockets[0].target(netip.MustParseAddrPort("127.0.0.1:0"))
 		for i := range 3 { // in the beginning, in the middle, at the end, one and two in a row
 			build(w, nowhere, filled(92, i))
-			build(w, p.target(a.at), filled(92, i))
+			build(w, p.sockets[0].target(a.at), filled(92, i))
 			build(w, nowhere, filled(92, i))
 			build(w, nowhere, filled(92, i))
-			build(w, p.target(b.at), filled(92, i))
+			build(w, p.sockets[0].target(b.at), filled(92, i))
 			build(w, nowhere, nil) // is not sent, so does not fail
 		}
 		build(w, nowhere, filled(92, 9))
@@ -271,7 +271,7 @@ func TestCloseEndsReadsAndWrites(t *testing.T) {
 		if _, err := p.sockets[0].read(newReadBatch()); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("read after the end: %v", err)
 		}
-		to := p.target(netip.MustParseAddrPort("127.0.0.1:9"))
+		to := p.sockets[0].target(netip.MustParseAddrPort("127.0.0.1:9"))
 		build(w, to, filled(92, 0))
 		build(w, to, filled(92, 1))
 		w.flush()
@@ -285,7 +285,7 @@ func TestCloseEndsReadsAndWrites(t *testing.T) {
 func TestReadingAndWritingAllocateNothing(t *testing.T) {
 	onEachPath(t, func(t *testing.T, p *port) {
 		w, b, s := newWriter(p.sockets[0]), newReadBatch(), p.sockets[0]
-		to := p.target(netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), p.addr().Port()))
+		to := p.sockets[0].target(netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), p.addr().Port()))
 		one := filled(92, 1)
 		for name, f := range map[string]func() error{
 			"one": func() error {
@@ -342,7 +342,7 @@ func TestAdoptedSocketIsAPort(t *testing.T) {
 	}
 	from, data := b.datagram(0)
 	w := newWriter(p.sockets[0])
-	build(w, p.target(from), data)
+	build(w, p.sockets[0].target(from), data)
 	w.flush()
 	c.wantNext([]byte("hello"))
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"runtime"
 
-	"fmt"
-
 	"net/netip"
 	"sync"
 	"time"
@@ -36,11 +34,14 @@ func Run(ctx context.Context, cfg Config, ready func(netip.AddrPort)) error {
 	}
 	port, err := listen(cfg.Listen, runtime.GOMAXPROCS(0))
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w", cfg.Listen, err)
+		return err
 	}
 	s := newServer(cfg, port.sockets)
-	s.hub.out = port.send
+	s.hub.out = port.sockets[0].write
 	cfg.Logger.Info("sockets", "how", port.how, "receive buffer", port.sockets[0].receiveBuffer())
+	if port.warning != nil {
+		cfg.Logger.Warn("socket options", "error", port.warning)
+	}
 	var others sync.WaitGroup
 	for _, sh := range s.hub.plane.shards {
 		others.Go(func() { sh.read(s.done) })

@@ -14,6 +14,8 @@ import (
 )
 
 const (
+	// maxRead is how many datagrams are received together at most.
+	maxRead = 64
 	// maxParts is how many parts of flights may wait for a shard's pump.
 	maxParts = 256
 	// maxControl is how many bytes of each shard may wait for the hub: some thousand datagrams.

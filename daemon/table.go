@@ -64,7 +64,7 @@ func (h *hub) begin(p *place, from netip.AddrPort, random [32]byte, first []byte
 	defer h.routed(from, p)
 	ctx, cancel := context.WithCancel(context.Background())
 	hs := &handshake{from: from, random: random, cancel: cancel}
-	hs.conn = secure.NewMemConn(func(b []byte) { _ = h.out(from, b) }) // a lost datagram is sent again
+	hs.conn = secure.NewMemConn(func(b []byte) { _ = h.out(b, from) }) // a lost datagram is sent again
 	p.pending = hs
 	_ = hs.conn.Feed(first)
 	admit := func(secure.Fingerprint) error { return nil } // access is open to everyone who has a key
@@ -119,5 +119,5 @@ func (h *hub) cancelHandshakes() {
 
 // send gives a datagram to the network at the end of the turn. What the kernel does not take is counted, and repaired like any other loss.
 func (h *hub) send(to netip.AddrPort, b []byte) {
-	h.w.add(h.w.socket.target(to), append(h.w.space(), b...))
+	h.w.add(h.w.s.target(to), append(h.w.space(), b...))
 }

@@ -202,7 +202,7 @@ func TestForwardingAllocatesNothing(t *testing.T) {
 			// The daemon is idle: its shards are the test's for as long as the bubble's clock stands still.
 			p, began, i, sent := w.server.hub.plane, time.Now(), 0, 0
 			for _, sh := range p.shards {
-				sh.socket.out = func(netip.AddrPort, []byte) error { sent++; return nil }
+				sh.socket.write = func([]byte, netip.AddrPort) error { sent++; return nil }
 			}
 			here := p.shards[a.addr.Port()%2]
 			out, in := newWriter(here.socket), make([]inbound, 1)

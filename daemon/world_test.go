@@ -29,6 +29,7 @@ type world struct {
 	deliver func(to *client, b []byte) // the way from the daemon to a peer
 	stop    func()
 	shards  [2]sync.Mutex // a shard has one reader
+	outs    [2]*writer    // the readers'
 }
 
 // newWorld starts the loop. It must be called in a synctest bubble; the test's end stops everything.
@@ -44,7 +45,7 @@ func newWorld(t *testing.T, cfg Config) *world {
 	}
 	w := &world{t: t, clients: make(map[netip.AddrPort]*client), posts: make(map[netip.AddrPort]*outpost)}
 	w.deliver = func(to *client, b []byte) { to.arrives(b) }
-	out := func(to netip.AddrPort, b []byte) error {
+	out := func(b []byte, to netip.AddrPort) error {
 		if c := w.clients[to]; c != nil {
 			w.deliver(c, append([]byte(nil), b...))
 		} else if o := w.posts[to]; o != nil {
@@ -54,6 +55,9 @@ func newWorld(t *testing.T, cfg Config) *world {
 	}
 	w.server = newServer(cfg, []*socket{memorySocket(out), memorySocket(out)})
 	w.server.hub.out = out
+	for i, sh := range w.server.hub.plane.shards {
+		w.outs[i] = newWriter(sh.socket)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var pumps sync.WaitGroup
 	w.server.pumps(&pumps)
@@ -71,7 +75,7 @@ func newWorld(t *testing.T, cfg Config) *world {
 }
 
 // memorySocket is a socket that only sends.
-func memorySocket(out func(to netip.AddrPort, b []byte) error) *socket { return &socket{out: out} }
+func memorySocket(out func(b []byte, to netip.AddrPort) error) *socket { return &socket{write: out} }
 
 // send brings a datagram to the daemon: which shard it comes to is the port's choice.
 func (w *world) send(from netip.AddrPort, b []byte) {
@@ -82,9 +86,8 @@ func (w *world) send(from netip.AddrPort, b []byte) {
 }
 
 func (w *world) receive(sh *shard, from netip.AddrPort, b []byte) {
-	out := newWriter(sh.socket)
-	sh.receive(time.Now(), []inbound{{from, b}}, out)
-	out.flush()
+	sh.receive(time.Now(), []inbound{{from, b}}, w.outs[sh.index])
+	w.outs[sh.index].flush()
 }
 
 // client is a peer of the simplest kind.

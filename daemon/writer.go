@@ -57,13 +57,13 @@ func (w *writer) failed() uint64 {
 
 // write sends a datagram by what every system has.
 func (w *writer) write(to *target, datagram []byte) {
-	_, err := w.s.conn.WriteToUDPAddrPort(datagram, to.addr)
+	err := w.s.write(datagram, to.addr)
 	if err == nil {
 		return
 	}
 	var errno syscall.Errno
 	if errors.As(err, &errno) && mayBeAnothers(errno) {
-		_, err = w.s.conn.WriteToUDPAddrPort(datagram, to.addr)
+		err = w.s.write(datagram, to.addr)
 	}
 	if err != nil {
 		w.lost++
