@@ -20,8 +20,9 @@ const readAtOnce = 64
 
 // incoming is what recvmmsg reads and writes. The first message has room for a control message, for the count of overflows.
 //
-// UDP_GRO is off. It hands over segments of one sender as one, and peers that talk send one packet in 20 ms: of single datagrams from 200
-// peers a read with it costs what one without costs, but for buffers of 64 KiB instead of 1201 bytes.
+// UDP_GRO is off. It hands over consecutive datagrams of one sender as one, and a peer that talks sends one in 20 ms. Single datagrams from 200
+// peers cost the same with it and without, 0.31 µs each in batches of 64 and 0.75 µs alone (2.8 GHz, Linux 6.18), but each of the buffers
+// would have to be 64 KiB.
 type incoming struct {
 	messages [readAtOnce]message
 	iovecs   [readAtOnce]unix.Iovec
