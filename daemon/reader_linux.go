@@ -94,7 +94,7 @@ func (in *incoming) count() {
 }
 
 // datagram gives the one with index i < n of the last read: the sender (of IPv4, when it is that) and the payload, up to wire.MaxDatagram+1
-// bytes of it. Both are valid until the next read.
+// bytes of it, which is valid until the next read.
 func (b *readBatch) datagram(i int) (from netip.AddrPort, data []byte) {
 	if b.plain {
 		return b.from, b.buffers[0][:b.size]
@@ -102,7 +102,7 @@ func (b *readBatch) datagram(i int) (from netip.AddrPort, data []byte) {
 	return addrPort(&b.in.names[i]), b.buffers[i][:b.in.messages[i].n]
 }
 
-// overflow is how many datagrams the kernel has dropped, because the buffer was full, since the read before the last. The kernel tells
+// overflow is how many datagrams more, at the last read that gave any, the kernel had dropped because the buffer was full. It tells
 // with the datagrams that came after; on the plain path it is not known.
 func (b *readBatch) overflow() uint32 {
 	if b.plain {
