@@ -3,6 +3,7 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"syscall"
@@ -25,36 +26,40 @@ type port struct {
 
 // socket is one UDP socket. One goroutine reads it; writers of several goroutines may send by it.
 type socket struct {
-	conn     *net.UDPConn
-	raw      syscall.RawConn
+	conn     *net.UDPConn    // nil when it is batched: see detach
+	raw      syscall.RawConn // the socket
+	ready    syscall.RawConn // to wait by, when it is batched
+	held     []io.Closer     // what close closes
+	fd       uintptr         // valid while ready is
+	local    netip.AddrPort
 	v6       bool // addresses are IPv6's; those of IPv4 are mapped
 	batched  bool // recvmmsg and sendmmsg; else a datagram a call
 	segments bool // UDP_SEGMENT
 	buffer   int  // see receiveBuffer
 
-	write func(b []byte, to netip.AddrPort) error // sends one datagram, by what every system has; for any goroutine
+	write func(b []byte, to netip.AddrPort) error // sends one datagram at once; for any goroutine
 }
 
 // listen opens n sockets on one address (SO_REUSEPORT), between which the kernel divides the peers by a hash of both addresses; port 0
-// lets it choose. Where it cannot there is one socket. An address that is in use is an error, also when it is of the same user.
-func listen(addr netip.AddrPort, n int) (*port, error) {
+// lets it choose. When plain, or where it cannot there is one socket. An address that is in use is an error, also when it is of the same user.
+func listen(addr netip.AddrPort, n int, plain bool) (*port, error) {
 	first, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(addr))
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}
 	more, warning := share(first, addr.Addr(), n-1)
-	return newPort(append([]*net.UDPConn{first}, more...), warning)
+	return newPort(append([]*net.UDPConn{first}, more...), warning, plain)
 }
 
 // adopt makes a port of one socket that was passed to the program. It belongs to the port, unless there is an error.
 func adopt(conn *net.UDPConn) (*port, error) {
-	return newPort([]*net.UDPConn{conn}, nil)
+	return newPort([]*net.UDPConn{conn}, nil, false)
 }
 
-func newPort(conns []*net.UDPConn, warning error) (*port, error) {
+func newPort(conns []*net.UDPConn, warning error, plain bool) (*port, error) {
 	p := &port{warning: warning}
 	for _, conn := range conns {
-		s, refused, err := newSocket(conn)
+		s, refused, err := newSocket(conn, plain)
 		if err != nil {
 			for _, c := range conns {
 				_ = c.Close()
@@ -67,18 +72,25 @@ func newPort(conns []*net.UDPConn, warning error) (*port, error) {
 	return p, nil
 }
 
-// newSocket sets the options of a socket and finds out what it can do. What the kernel refuses is no error: the socket works without.
-func newSocket(conn *net.UDPConn) (s *socket, refused, err error) {
+// newSocket sets the options of a socket and finds out what it can do. What the kernel refuses is no error: the socket works without. plain: as if it could do nothing.
+func newSocket(conn *net.UDPConn, plain bool) (s *socket, refused, err error) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return nil, nil, fmt.Errorf("socket: %w", err)
 	}
-	s = &socket{conn: conn, raw: raw}
-	s.write = func(b []byte, to netip.AddrPort) error {
+	s = &socket{conn: conn, raw: raw, write: writeBy(conn), held: []io.Closer{conn}, local: conn.LocalAddr().(*net.UDPAddr).AddrPort()}
+	refused = errors.Join(markSocket(conn), s.setBuffers(), s.probe(plain))
+	if s.batched {
+		err = s.detach()
+	}
+	return s, refused, err
+}
+
+func writeBy(conn *net.UDPConn) func([]byte, netip.AddrPort) error {
+	return func(b []byte, to netip.AddrPort) error {
 		_, err := conn.WriteToUDPAddrPort(b, to)
 		return err
 	}
-	return s, errors.Join(markSocket(conn), s.setBuffers(), s.probe()), nil
 }
 
 func (p *port) describe() string {
@@ -98,14 +110,16 @@ func (p *port) describe() string {
 
 // addr is where the port listens.
 func (p *port) addr() netip.AddrPort {
-	return p.sockets[0].conn.LocalAddr().(*net.UDPAddr).AddrPort()
+	return p.sockets[0].local
 }
 
 // close ends reads; what is sent afterwards has failed.
 func (p *port) close() error {
-	errs := make([]error, 0, len(p.sockets))
+	var errs []error
 	for _, s := range p.sockets {
-		errs = append(errs, s.conn.Close())
+		for _, c := range s.held {
+			errs = append(errs, c.Close())
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -15,16 +15,13 @@ import (
 // openPort is a port of one socket; plain takes from it what the system can do better, as on a system that cannot.
 func openPort(t testing.TB, addr string, plain bool) *port {
 	t.Helper()
-	p, err := listen(netip.MustParseAddrPort(addr), 1)
+	p, err := listen(netip.MustParseAddrPort(addr), 1, plain)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = p.close() })
 	if p.warning != nil {
 		t.Logf("%s: %v", addr, p.warning)
-	}
-	if plain {
-		p.sockets[0].batched, p.sockets[0].segments = false, false
 	}
 	return p
 }
@@ -239,12 +236,12 @@ func TestAdoptedSocketIsAPort(t *testing.T) {
 func TestListenOnAnAddressInUse(t *testing.T) {
 	for n := 1; n <= 2; n++ {
 		t.Run(fmt.Sprintf("%d sockets", n), func(t *testing.T) {
-			p, err := listen(netip.MustParseAddrPort("127.0.0.1:0"), n)
+			p, err := listen(netip.MustParseAddrPort("127.0.0.1:0"), n, false)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer func() { _ = p.close() }()
-			if second, err := listen(p.addr(), n); err == nil {
+			if second, err := listen(p.addr(), n, false); err == nil {
 				_ = second.close()
 				t.Errorf("two ports at %v", p.addr())
 			}

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"net"
 	"net/netip"
 	"os"
 	"syscall"
@@ -31,7 +32,8 @@ type incoming struct {
 		header unix.Cmsghdr
 		count  uint32
 	}
-	call  func(fd uintptr) bool // receive, made once
+	call  func(uintptr) bool // receive, made once
+	fd    uintptr
 	n     int
 	errno syscall.Errno
 
@@ -63,8 +65,9 @@ func (s *socket) read(b *readBatch) (n int, err error) {
 		return s.readPlain(b)
 	}
 	b.plain = false
-	if err := s.raw.Read(b.in.call); err != nil {
-		return 0, err
+	b.in.fd = s.fd
+	if err := s.ready.Read(b.in.call); err != nil {
+		return 0, net.ErrClosed
 	}
 	if b.in.errno != 0 {
 		return 0, os.NewSyscallError("recvmmsg", b.in.errno)
@@ -75,9 +78,9 @@ func (s *socket) read(b *readBatch) (n int, err error) {
 
 // receive takes what is there; false when there is nothing. The length of the control message is all that a call spoils for the next
 // one: addresses of one family are of one length.
-func (in *incoming) receive(fd uintptr) bool {
+func (in *incoming) receive(uintptr) bool {
 	in.messages[0].header.SetControllen(int(unsafe.Sizeof(in.control)))
-	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&in.messages[0])), readAtOnce, unix.MSG_DONTWAIT, 0, 0)
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, in.fd, uintptr(unsafe.Pointer(&in.messages[0])), readAtOnce, unix.MSG_DONTWAIT, 0, 0)
 	in.n, in.errno = int(n), errno
 	return errno != unix.EAGAIN
 }

@@ -32,7 +32,7 @@ func Run(ctx context.Context, cfg Config, ready func(netip.AddrPort)) error {
 	if err := cfg.check(); err != nil {
 		return err
 	}
-	port, err := listen(cfg.Listen, runtime.GOMAXPROCS(0))
+	port, err := listen(cfg.Listen, runtime.GOMAXPROCS(0), false)
 	if err != nil {
 		return err
 	}

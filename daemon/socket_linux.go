@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
+	"os"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -68,7 +71,7 @@ func (s *socket) setBuffers() error {
 
 // probe finds out the family, the size of the receive buffer, and which calls the kernel has, or a filter of system calls lets through. It has
 // overflows counted.
-func (s *socket) probe() error {
+func (s *socket) probe(plain bool) error {
 	err := s.raw.Control(func(fd uintptr) {
 		family, _ := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DOMAIN)
 		s.v6 = family == unix.AF_INET6
@@ -76,11 +79,53 @@ func (s *socket) probe() error {
 		s.buffer = doubled / 2
 		_, _, receive := unix.RawSyscall6(unix.SYS_RECVMMSG, fd, 0, 0, unix.MSG_DONTWAIT, 0, 0) // of no messages
 		_, _, send := unix.RawSyscall6(unix.SYS_SENDMMSG, fd, 0, 0, unix.MSG_DONTWAIT, 0, 0)
-		s.batched = receive != unix.ENOSYS && receive != unix.EPERM && send != unix.ENOSYS && send != unix.EPERM
+		s.batched = !plain && receive != unix.ENOSYS && receive != unix.EPERM && send != unix.ENOSYS && send != unix.EPERM
 		_, none := unix.GetsockoptInt(int(fd), unix.IPPROTO_UDP, unix.UDP_SEGMENT) // Linux 4.18
 		s.segments = s.batched && none == nil
 	})
 	return errors.Join(err, setOption(s.raw, unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 1))
+}
+
+// detach takes a batched socket out of the runtime's poller, which looks for room to send too: the kernel would tell it of every datagram
+// that has been sent, and wake a thread that has nothing to do. An epoll instance that looks for datagrams only, and is in the runtime's poller itself,
+// stands in for it.
+func (s *socket) detach() error {
+	var fd, ready int
+	var err error
+	control := s.raw.Control(func(from uintptr) { fd, err = unix.FcntlInt(from, unix.F_DUPFD_CLOEXEC, 0) })
+	if err = errors.Join(control, err, s.conn.Close()); err != nil {
+		return fmt.Errorf("detach the socket: %w", err)
+	}
+	_ = unix.SetNonblock(fd, false) // so that NewFile leaves it alone; each call says not to wait
+	file := os.NewFile(uintptr(fd), "udp")
+	if ready, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return errors.Join(fmt.Errorf("epoll: %w", err), file.Close())
+	}
+	_ = unix.SetNonblock(ready, true) // so that NewFile gives it to the poller
+	poll := os.NewFile(uintptr(ready), "epoll")
+	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET}
+	if err = unix.EpollCtl(ready, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
+		return errors.Join(fmt.Errorf("epoll: %w", err), poll.Close(), file.Close())
+	}
+	s.conn, s.fd, s.held = nil, uintptr(fd), []io.Closer{poll, file} // closing poll waits for the reader
+	s.write = s.writeAtOnce
+	if s.raw, err = file.SyscallConn(); err == nil {
+		s.ready, err = poll.SyscallConn()
+	}
+	return err
+}
+
+// writeAtOnce sends one datagram.
+func (s *socket) writeAtOnce(b []byte, to netip.AddrPort) (err error) {
+	t := s.target(to)
+	failed := s.raw.Control(func(fd uintptr) {
+		_, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, fd, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),
+			unix.MSG_DONTWAIT, uintptr(unsafe.Pointer(&t.name)), uintptr(s.nameLen()))
+		if errno != 0 {
+			err = os.NewSyscallError("sendto", errno)
+		}
+	})
+	return errors.Join(failed, err)
 }
 
 // nameLen is the length of the addresses of a socket.

@@ -35,7 +35,10 @@ func (s *socket) setBuffers() (err error) {
 }
 
 // probe finds nothing.
-func (s *socket) probe() error { return nil }
+func (s *socket) probe(bool) error { return nil }
+
+// detach has nothing to do.
+func (s *socket) detach() error { return nil }
 
 // target is where datagrams go. It is immutable, so goroutines may share it.
 type target struct {
