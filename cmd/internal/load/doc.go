@@ -1,0 +1,2 @@
+// Package load is a placeholder.
+package load
