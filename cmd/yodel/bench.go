@@ -144,17 +144,17 @@ func benchLines(r *load.Result) []string {
 	if r.Delay > 0 {
 		lines[0] += fmt.Sprintf("; delay %s, sent %s early", short(r.Delay.Duration()), short(r.Lead.Duration()))
 	}
-	joins := fmt.Sprintf("joins      %d, %d failed, %d lost later", s.Joined, s.Failed, s.Lost)
+	joins := fmt.Sprintf("sessions   %d joined, %d failed, %d lost later", s.Joined, s.Failed, s.Lost)
 	if !r.Plain {
-		joins += fmt.Sprintf("; %s; %.0f/s", inWords("", quantile3(s.P50, s.P99, s.Max)), s.Rate)
+		joins += fmt.Sprintf("; %s; %.0f/s", inWords("", s.Join), s.Rate)
 	}
 	if r.Daemon != nil && !r.Plain {
-		joins += fmt.Sprintf("; %s of CPU each", short(r.Daemon.JoinCPU.Duration()))
+		joins += fmt.Sprintf("; %s of the daemon's CPU each", short(r.Daemon.JoinCPU.Duration()))
 	}
 	lines = append(lines, joins)
 	if a.Offered > 0 {
 		lines = append(lines,
-			fmt.Sprintf("audio      %d packets to %d listeners' datagrams: %d delivered, %.0f/s", a.Offered, a.Expected, a.Delivered, a.Rate),
+			fmt.Sprintf("audio      %d packets sent, %d of %d datagrams delivered, %.0f/s", a.Offered, a.Delivered, a.Expected, a.Rate),
 			fmt.Sprintf("           %d lost (%.3g %%), %d doubled, %d strange; %d decrypted, %d of them wrong", a.Lost, a.Loss, a.Doubled, a.Strange, a.Checked, a.False),
 			inWords("latency    ", a.Latency)+inWords("; sent late by ", a.Lag))
 	}
@@ -180,10 +180,6 @@ func daemonLines(d *load.Daemon) []string {
 		line += fmt.Sprintf(", %.0f ns a delivered datagram", d.Nanos)
 	}
 	return []string{line + fmt.Sprintf("; RSS %.1f MiB, %.1f KiB a session", float64(d.RSS)/(1<<20), d.Each/(1<<10))}
-}
-
-func quantile3(p50, p99, most load.Seconds) load.Quantiles {
-	return load.Quantiles{P50: p50, P99: p99, Max: most}
 }
 
 func inWords(what string, q load.Quantiles) string {

@@ -122,8 +122,7 @@ func (j *joining) first() error {
 }
 
 func (j *joining) result() Sessions {
-	q := j.took.quantiles()
-	s := Sessions{Joined: j.took.n, Failed: j.failed, P50: q.P50, P99: q.P99, Max: q.Max}
+	s := Sessions{Joined: j.took.n, Failed: j.failed, Join: j.took.quantiles()}
 	if took := j.ended.Sub(j.begin).Seconds(); took > 0 {
 		s.Rate = float64(j.took.n) / took
 	}

@@ -34,13 +34,12 @@ type Result struct {
 
 // Sessions tells of the beginning of sessions; of a plain relay, of sockets.
 type Sessions struct {
-	Joined int     `json:"joined"`
-	Failed int     `json:"failed"`
-	Lost   int     `json:"lost"`     // ended before their time
-	P50    Seconds `json:"join_p50"` // from the first STUN request to Joined
-	P99    Seconds `json:"join_p99"`
-	Max    Seconds `json:"join_max"`
-	Rate   float64 `json:"join_rate"`
+	Joined int `json:"joined"`
+	Failed int `json:"failed"`
+	Lost   int `json:"lost"` // ended before their time
+	// Join is from the first STUN request to Joined. It has the load generator's half of the handshake in it.
+	Join Quantiles `json:"join"`
+	Rate float64   `json:"join_rate"`
 }
 
 // Audio counts the packets of the measuring phase.
