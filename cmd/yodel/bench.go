@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -103,28 +102,26 @@ func (sh *shell) benchConfig(ctx context.Context, c *cli.Context) (load.Config, 
 	return cfg, err
 }
 
-// benchServer resolves HOST, HOST:PORT or [IPV6]:PORT to one address.
+// benchServer resolves HOST, HOST:PORT or [IPV6]:PORT to one address; of several to one of IPv4, as the daemon's own default is.
 func benchServer(ctx context.Context, server string) (netip.AddrPort, error) {
-	host, port, err := net.SplitHostPort(server)
-	if err != nil {
-		host, port = strings.Trim(server, "[]"), strconv.Itoa(wire.DefaultPort)
+	host, port := strings.TrimSuffix(strings.TrimPrefix(server, "["), "]"), strconv.Itoa(wire.DefaultPort)
+	if _, err := netip.ParseAddr(host); err != nil && strings.Contains(server, ":") {
+		if host, port, err = net.SplitHostPort(server); err != nil {
+			return netip.AddrPort{}, fmt.Errorf("%w: %q", peer.ErrServer, wire.Printable(server))
+		}
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || n == 0 || host == "" {
 		return netip.AddrPort{}, fmt.Errorf("%w: %q", peer.ErrServer, wire.Printable(server))
 	}
-	if ip, err := netip.ParseAddr(host); err == nil {
-		return netip.AddrPortFrom(ip.Unmap(), uint16(n)), nil
-	}
 	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err != nil || len(ips) == 0 {
-		return netip.AddrPort{}, fmt.Errorf("%w: %w", peer.ErrUnreachable, errors.Join(err))
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("%w: %w", load.ErrUnreachable, err)
 	}
 	best := ips[0].Unmap()
 	for _, ip := range ips {
-		if ip.Unmap().Is4() { // the daemon's default is 127.0.0.1
+		if !best.Is4() {
 			best = ip.Unmap()
-			break
 		}
 	}
 	return netip.AddrPortFrom(best, uint16(n)), nil
