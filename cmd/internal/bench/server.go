@@ -23,7 +23,8 @@ var errServer = errors.New("it does not start")
 // bench is the programs, and how to use them.
 type bench struct {
 	*options
-	dir string // of what is made on the way
+	dir    string // of what is made on the way
+	missed int    // bars
 }
 
 // build makes what is not there.
