@@ -72,7 +72,7 @@ lint: deps-build $(LINT) ## check format, vet, the build without cgo, linters, t
 	$(LINT) run ./...
 	.ci/verify-unit systemd/yodeld.service
 
-bench: build ## the daemon beside a plain relay in C, as a table (12 min): BENCHFLAGS='-rounds 2 -rows echo -check'
+bench: build ## the daemon beside a plain relay in C, as a table (15 min): BENCHFLAGS='-rounds 2 -rows echo -check'
 	$(GO) run $(TAGS) ./cmd/internal/bench -bin $(BIN) $(BENCHFLAGS)
 
 bench-go: deps-build ## run the benchmarks of the packages

@@ -46,5 +46,5 @@
 // The only lock is that of the loop's commands, and that of what joiners count. Nothing is allocated on the way of an audio packet. The loop receives
 // with recvmmsg from sockets that are ready, many datagrams with one call, by raw system calls; it waits by the runtime's poller,
 // which knows the loop's epoll set; its timer is a timerfd in that set, for the runtime's are a millisecond late. One loop takes some
-// 500,000 datagrams a second.
+// 400,000 datagrams a second (2.8 GHz).
 package load

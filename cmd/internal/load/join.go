@@ -24,6 +24,9 @@ const (
 	nextRepeat  = 400 * time.Millisecond
 )
 
+// firstAnswer is how long the first answer of a daemon may take.
+const firstAnswer = 8 * time.Second
+
 // Requests of a session.
 const (
 	requestJoin = 1
@@ -50,8 +53,8 @@ func (e *entry) enter(ctx context.Context, id *secure.Identity) (err error) {
 	}
 	stop := context.AfterFunc(ctx, func() { _ = e.conn.SetReadDeadline(time.Unix(1, 0)) })
 	began := time.Now()
-	e.until = began.Add(e.cfg.Timeout)
-	err = e.secure(ctx, id)
+	e.until = began.Add(min(e.cfg.Timeout, firstAnswer))
+	err = e.secure(ctx, id, began.Add(e.cfg.Timeout))
 	if err == nil {
 		err = e.register(ctx, began)
 	}
@@ -77,7 +80,7 @@ func (e *entry) why(ctx context.Context, err error) error {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("%w: nothing listens at %s", ErrUnreachable, e.cfg.Server)
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%w: no answer from %s in %v", ErrUnreachable, e.cfg.Server, e.cfg.Timeout)
+		return fmt.Errorf("%w: no answer from %s", ErrUnreachable, e.cfg.Server)
 	case errors.Is(err, errBye):
 		return fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
@@ -123,8 +126,9 @@ func (e *entry) bind(ctx context.Context, nonce []byte) (secure.BindingReply, er
 }
 
 // secure validates the address and agrees on keys.
-func (e *entry) secure(ctx context.Context, id *secure.Identity) error {
+func (e *entry) secure(ctx context.Context, id *secure.Identity, until time.Time) error {
 	reply, err := e.bind(ctx, nil)
+	e.until = until
 	for err == nil && reply.Nonce != nil {
 		reply, err = e.bind(ctx, reply.Nonce)
 	}
