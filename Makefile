@@ -27,7 +27,7 @@ LINT         := .tools/golangci-lint-$(LINT_VERSION)
 PROTOC_GEN   := .tools/protoc-gen-go
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-build deps-test build demo test test-net race fuzz lint bench bench-loss install generate clean
+.PHONY: help deps deps-build deps-test build demo test test-net race fuzz lint bench bench-go bench-loss install generate clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,7 +72,10 @@ lint: deps-build $(LINT) ## check format, vet, the build without cgo, linters, t
 	$(LINT) run ./...
 	.ci/verify-unit systemd/yodeld.service
 
-bench: deps-build ## run the benchmarks
+bench: build ## the daemon beside a plain relay in C, as a table (15 min): BENCHFLAGS='-rounds 2 -rows echo -check'
+	$(GO) run $(TAGS) ./cmd/internal/bench -bin $(BIN) $(BENCHFLAGS)
+
+bench-go: deps-build ## run the benchmarks of the packages
 	$(GO) test $(TAGS) -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 
 bench-loss: deps-build ## messages over a lossy path, beside TCP and QUIC (root, 1 min); LOSSFLAGS=-check

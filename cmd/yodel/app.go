@@ -49,7 +49,7 @@ func (sh *shell) app() *cli.App {
 	}
 	app.Commands = []*cli.Command{
 		sh.sendCommand(), sh.readCommand(), sh.talkCommand(), sh.hearCommand(), sh.chatCommand(),
-		sh.whoCommand(), sh.roomsCommand(), sh.pingCommand(), sh.keyCommand(),
+		sh.whoCommand(), sh.roomsCommand(), sh.pingCommand(), sh.keyCommand(), sh.benchCommand(),
 	}
 	return app
 }

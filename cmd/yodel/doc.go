@@ -1,5 +1,5 @@
 // Command yodel is the peer: it sends messages to rooms, follows them, shouts audio into them and plays
-// what comes back. It is a thin program on package peer.
+// what comes back. It is a thin program on package peer; bench alone, which loads a daemon, is one on cmd/internal/load.
 //
 // # How a command runs
 //
@@ -23,7 +23,7 @@
 // Results go to standard output: messages, lists, receipts, raw audio. Everything else goes to standard
 // error: who joined and left (in a room of over 200 how many there are), who speaks, progress (on a terminal only), "yodel: error: …" and
 // "yodel: hint: …". With --json, results, events and errors are objects on standard output, one a line, each with
-// a "type": message, joined, join, leave, crowd, talk, receipt, who, room, ping, key, lost, back, truncated, delay, error.
+// a "type": message, joined, join, leave, crowd, talk, receipt, who, room, ping, key, bench, lost, back, truncated, delay, error.
 // Times are RFC 3339 in UTC, durations are seconds. Where standard output carries audio (hear -o -), the objects go to
 // standard error instead. What came from others reaches no stream unescaped: text through
 // wire.Printable, JSON with \u escapes.

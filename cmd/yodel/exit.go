@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"yodel/cmd/internal/load"
 	"yodel/peer"
 	"yodel/peer/audio"
 	"yodel/wire"
@@ -60,6 +61,11 @@ var kinds = []struct {
 	{audio.ErrNoOpus, exitFailed, "no_opus", "--codec l16 needs no Opus"},
 	{audio.ErrNoSpeaker, exitFailed, "no_speaker", "-o FILE.wav or -o - needs no sound card"},
 	{errNoEcho, exitFailed, "no_echo", ""},
+	{load.ErrConfig, exitUsage, "usage", "yodel bench --help tells the flags"},
+	{load.ErrUnreachable, exitUnreachable, "unreachable", "is yodeld running there? --server HOST[:PORT] or YODEL_SERVER names another daemon"},
+	{load.ErrFiles, exitFailed, "too_few_files", "ulimit -Hn N, as root, allows more"},
+	{load.ErrProcess, exitFailed, "no_process", "--pid is the id of the daemon's process on this machine: pidof yodeld"},
+	{load.ErrSystem, exitFailed, "unsupported", ""},
 	{errRecorder, exitFailed, "recorder", "YODEL_RECORD names a command that writes a WAV to its standard output"},
 }
 
@@ -72,9 +78,13 @@ const (
 func explain(err error) failure {
 	f := failure{exit: exitFailed, code: "failed", message: err.Error()}
 	var refused *peer.RefusedError
-	if errors.As(err, &refused) {
+	var kept *load.RefusedError
+	switch {
+	case errors.As(err, &refused):
 		f.exit, f.code, f.hint = explainRefusal(refused.Code)
-	} else {
+	case errors.As(err, &kept):
+		f.exit, f.code, f.hint = explainRefusal(kept.Code)
+	default:
 		for _, k := range kinds {
 			if errors.Is(err, k.err) {
 				f.exit, f.code, f.hint = k.exit, k.code, k.hint
