@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"time"
 
 	"github.com/pion/dtls/v3"
@@ -49,9 +50,52 @@ func Handshake(ctx context.Context, conn *MemConn, cfg Config) (*Secrets, error)
 	}
 	ctx, cancel := context.WithTimeout(ctx, HandshakeTimeout)
 	defer cancel()
-	session, err := cfg.session(conn)
+	run := respond
+	if cfg.Client {
+		run = initiate
+	}
+	secrets, err := run(ctx, conn, cfg)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", ErrHandshake, err), conn.Close())
+	}
+	return secrets, nil
+}
+
+// respond is the server's side.
+func respond(ctx context.Context, conn *MemConn, cfg Config) (*Secrets, error) {
+	s := newResponder(conn, cfg)
+	timer := time.NewTimer(flightInterval)
+	defer timer.Stop()
+	for !s.finished {
+		select {
+		case datagram := <-conn.in:
+			if err := s.take(datagram); err != nil {
+				return nil, err
+			}
+		case <-timer.C:
+			s.repeat()
+			timer.Reset(flightInterval)
+		case <-conn.closed:
+			return nil, net.ErrClosed
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	secrets, err := newSecrets(s.hello.profile, false, s.export)
+	if err != nil {
+		return nil, err
+	}
+	secrets.Remote = s.who
+	secrets.held.Store(&association{conn: conn})
+	conn.done.Store(s)
+	return secrets, nil
+}
+
+// initiate is the client's side.
+func initiate(ctx context.Context, conn *MemConn, cfg Config) (*Secrets, error) {
+	session, err := dtls.ClientWithOptions(conn, memAddr{}, cfg.options()...)
+	if err != nil {
+		return nil, err
 	}
 	held := &association{session: session, conn: conn}
 	if err = session.HandshakeContext(ctx); err == nil {
@@ -59,37 +103,17 @@ func Handshake(ctx context.Context, conn *MemConn, cfg Config) (*Secrets, error)
 	}
 	var secrets *Secrets
 	if err == nil {
-		secrets, err = exportSecrets(held, cfg.Client)
+		secrets, err = exportSecrets(held)
 	}
 	if err != nil {
 		held.end()
-		return nil, fmt.Errorf("%w: %w", ErrHandshake, err)
 	}
-	return secrets, nil
+	return secrets, err
 }
 
-// session makes the library's connection; nothing is sent yet.
-func (cfg Config) session(conn *MemConn) (*dtls.Conn, error) {
-	if cfg.Client {
-		var options []dtls.ClientOption
-		for _, option := range cfg.options() {
-			options = append(options, option)
-		}
-		return dtls.ClientWithOptions(conn, memAddr{}, options...)
-	}
-	options := []dtls.ServerOption{
-		dtls.WithClientAuth(dtls.RequireAnyClientCert),
-		dtls.WithInsecureSkipVerifyHello(true), // STUN has validated the address
-	}
-	for _, option := range cfg.options() {
-		options = append(options, option)
-	}
-	return dtls.ServerWithOptions(conn, memAddr{}, options...)
-}
-
-// options are those of both sides.
-func (cfg Config) options() []dtls.Option {
-	return []dtls.Option{
+// options are those of the library's client.
+func (cfg Config) options() []dtls.ClientOption {
+	return []dtls.ClientOption{
 		dtls.WithCertificates(cfg.Identity.certificate),
 		dtls.WithCipherSuites(
 			dtls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,

@@ -28,6 +28,7 @@ type MemConn struct {
 	muted  atomic.Bool
 	closed chan struct{}
 	once   sync.Once
+	done   atomic.Pointer[responder] // of a finished handshake: Feed gives it what still comes
 
 	datagrams, bytes int // fed so far
 
@@ -60,12 +61,18 @@ func (c *MemConn) Feed(datagram []byte) error {
 		return net.ErrClosed
 	default:
 	}
+	c.datagrams++
+	c.bytes += len(datagram)
+	datagram = append([]byte(nil), datagram...)
+	if finished := c.done.Load(); finished != nil {
+		return finished.take(datagram)
+	}
 	select {
-	case c.in <- append([]byte(nil), datagram...):
-		c.datagrams++
-		c.bytes += len(datagram)
+	case c.in <- datagram:
 		return nil
 	default:
+		c.datagrams--
+		c.bytes -= len(datagram)
 		return ErrQueueFull
 	}
 }
