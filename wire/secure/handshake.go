@@ -38,6 +38,13 @@ type Config struct {
 	Verify func(Fingerprint) error
 }
 
+func (cfg Config) check() error {
+	if cfg.Identity == nil || cfg.Verify == nil {
+		return fmt.Errorf("%w: identity and Verify are required", ErrConfig)
+	}
+	return nil
+}
+
 // Handshake runs a DTLS 1.2 handshake (RFC 6347) over conn and blocks until it has succeeded, failed, or ctx or
 // HandshakeTimeout has ended it. Both sides must show a P-256 certificate; extended master secret (RFC 7627)
 // and use_srtp (RFC 5764) are required; there are no cookies, sessions, tickets, renegotiation or connection ids.
@@ -45,8 +52,8 @@ type Config struct {
 // After an error conn is closed and no goroutine remains. After success conn must be fed on until Secrets.Free.
 // Errors wrap ErrHandshake and the cause: what Verify returned, context.DeadlineExceeded, ErrCertificate.
 func Handshake(ctx context.Context, conn *MemConn, cfg Config) (*Secrets, error) {
-	if cfg.Identity == nil || cfg.Verify == nil {
-		return nil, fmt.Errorf("%w: identity and Verify are required", ErrConfig)
+	if err := cfg.check(); err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, HandshakeTimeout)
 	defer cancel()
@@ -56,36 +63,41 @@ func Handshake(ctx context.Context, conn *MemConn, cfg Config) (*Secrets, error)
 	}
 	secrets, err := run(ctx, conn, cfg)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: %w", ErrHandshake, err), conn.Close())
+		if !errors.Is(err, ErrHandshake) {
+			err = fmt.Errorf("%w: %w", ErrHandshake, err)
+		}
+		return nil, errors.Join(err, conn.Close())
 	}
 	return secrets, nil
 }
 
 // respond is the server's side.
 func respond(ctx context.Context, conn *MemConn, cfg Config) (*Secrets, error) {
-	s := newResponder(conn, cfg)
-	timer := time.NewTimer(flightInterval)
-	defer timer.Stop()
-	for !s.finished {
-		select {
-		case datagram := <-conn.in:
-			if err := s.take(datagram); err != nil {
-				return nil, err
-			}
-		case <-timer.C:
-			s.repeat()
-			timer.Reset(flightInterval)
-		case <-conn.closed:
-			return nil, net.ErrClosed
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-	secrets, err := newSecrets(s.hello.profile, false, s.export)
+	s, err := NewResponder(cfg, time.Now(), func(b []byte) { _, _ = conn.WriteTo(b, nil) }) // what is lost is sent again
 	if err != nil {
 		return nil, err
 	}
-	secrets.Remote = s.who
+	timer := time.NewTimer(HandshakeTimeout)
+	defer timer.Stop()
+	for s.Secrets() == nil && err == nil {
+		timer.Reset(time.Until(s.Deadline()))
+		select {
+		case datagram := <-conn.in:
+			if err = s.Feed(time.Now(), datagram); !errors.Is(err, ErrHandshake) {
+				err = nil // it was dropped
+			}
+		case <-timer.C:
+			err = s.Advance(time.Now())
+		case <-conn.closed:
+			err = net.ErrClosed
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	secrets := s.Secrets()
 	secrets.held.Store(&association{conn: conn})
 	conn.done.Store(s)
 	return secrets, nil

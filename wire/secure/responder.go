@@ -1,6 +1,8 @@
 package secure
 
 import (
+	"bytes"
+	"context"
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/hmac"
@@ -10,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"time"
 )
 
 const (
@@ -18,19 +21,23 @@ const (
 	maxEarlyRecord  = 128
 )
 
-// responder is the daemon's side of a handshake (RFC 5246, 7.3; RFC 6347, 4.2): a state machine without clock and goroutine.
-// It takes one order of messages only (fromClient), and nothing that is optional. Its state is how many of them it has taken:
+// Responder is the daemon's side of a handshake (RFC 5246, 7.3; RFC 6347, 4.2): a state machine without clock and goroutine.
+// It takes one order of messages only, and nothing that is optional. Its state is how many of them it has taken:
 //
 //	ClientHello        → ServerHello, Certificate, ServerKeyExchange, CertificateRequest, ServerHelloDone
 //	Certificate        the client's key
 //	ClientKeyExchange  → master secret and record keys
 //	CertificateVerify  the client has that key; Config.Verify
-//	Finished           → ChangeCipherSpec, Finished
+//	Finished           → ChangeCipherSpec, Finished; Secrets
 //
-// A ChangeCipherSpec says nothing that the epoch of the record behind it does not say, and is ignored.
-type responder struct {
-	cfg  Config
-	conn *MemConn
+// A ChangeCipherSpec says nothing that the epoch of the record behind it does not say, and is ignored. One goroutine owns a Responder.
+type Responder struct {
+	cfg   Config
+	send  func(datagram []byte)
+	began time.Time
+	due   time.Time // when the flight is sent again
+	fed   budget
+	err   error // why it has failed
 
 	in         assembly
 	early      [][]byte // records of epoch 1 that came before the keys
@@ -48,16 +55,73 @@ type responder struct {
 	sent     uint16    // messages
 	sequence [2]uint64 // of the next record, by epoch
 	verify   []byte    // verify_data of the own Finished
-	finished bool
+	secrets  *Secrets  // once it has finished
 }
 
-func newResponder(conn *MemConn, cfg Config) *responder {
-	return &responder{cfg: cfg, conn: conn, transcript: sha256.New()}
+// NewResponder makes the daemon's side of a handshake with one address, which must have been validated. cfg is as for Handshake; cfg.Verify
+// is called from Feed. send is given every datagram for the address and must not keep it. The only error is ErrConfig.
+func NewResponder(cfg Config, now time.Time, send func(datagram []byte)) (*Responder, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	return &Responder{cfg: cfg, send: send, began: now, transcript: sha256.New()}, nil
 }
 
-// take takes a datagram that MemConn.Feed has let through, and answers it. It keeps parts of it and may change it. After an error the
-// handshake has failed. What is repeated is answered again, also when the handshake has finished.
-func (s *responder) take(datagram []byte) error {
+// Feed takes a datagram from the address and answers it; it keeps nothing of it. ErrNotDTLS and ErrBudget, which come bare, say that it was
+// dropped. ErrHandshake, wrapped with the cause, says that the handshake has failed. When it has finished, Secrets are there, and Feed goes
+// on answering what is repeated, until the client has shown to have the keys or HandshakeTimeout: then the owner drops the Responder.
+// Two of the datagrams of a handshake cost signatures and key agreement: 0.1 ms each.
+func (s *Responder) Feed(now time.Time, datagram []byte) error {
+	if s.err != nil {
+		return s.err
+	}
+	if err := s.fed.admit(datagram); err != nil {
+		return err
+	}
+	if err := s.take(bytes.Clone(datagram)); err != nil {
+		s.err = fmt.Errorf("%w: %w", ErrHandshake, err)
+		return s.err
+	}
+	if s.due.IsZero() && len(s.first) > 0 {
+		s.due = now.Add(flightInterval)
+	}
+	return nil
+}
+
+// Secrets gives the keys of a handshake that has finished; before that nil.
+func (s *Responder) Secrets() *Secrets { return s.secrets }
+
+// Deadline is when Advance has something to do; zero for never.
+func (s *Responder) Deadline() time.Time {
+	end := s.began.Add(HandshakeTimeout)
+	switch {
+	case s.secrets != nil, s.err != nil:
+		return time.Time{}
+	case s.due.IsZero() || end.Before(s.due):
+		return end
+	}
+	return s.due
+}
+
+// Advance sends what was not answered in time again. After HandshakeTimeout the handshake has failed: ErrHandshake and
+// context.DeadlineExceeded.
+func (s *Responder) Advance(now time.Time) error {
+	if s.secrets != nil || s.err != nil {
+		return s.err
+	}
+	if !now.Before(s.began.Add(HandshakeTimeout)) {
+		s.err = fmt.Errorf("%w: %w", ErrHandshake, context.DeadlineExceeded)
+		return s.err
+	}
+	if !s.due.IsZero() && !now.Before(s.due) {
+		s.due = now.Add(flightInterval)
+		s.repeat()
+	}
+	return nil
+}
+
+// take takes a datagram that belongs into a handshake. It keeps parts of it and may change it.
+func (s *Responder) take(datagram []byte) error {
 	again := false
 	for record, rest, ok := nextRecord(datagram); ok; record, rest, ok = nextRecord(rest) {
 		switch {
@@ -67,7 +131,7 @@ func (s *responder) take(datagram []byte) error {
 				return err
 			}
 			again = again || repeated
-		case epoch(record) == 0 && record[0] == recordHandshake && !s.finished:
+		case epoch(record) == 0 && record[0] == recordHandshake && s.secrets == nil:
 			again = s.in.add(0, record[recordHeader:]) || again
 		}
 	}
@@ -86,7 +150,7 @@ func (s *responder) take(datagram []byte) error {
 }
 
 // protected takes a record of epoch 1. What is not authentic, or older than the newest that was, is dropped.
-func (s *responder) protected(record []byte) (again bool, err error) {
+func (s *Responder) protected(record []byte) (again bool, err error) {
 	if s.records == nil {
 		if len(s.early) < maxEarlyRecords && len(record) <= maxEarlyRecord {
 			s.early = append(s.early, record)
@@ -105,14 +169,14 @@ func (s *responder) protected(record []byte) (again bool, err error) {
 	switch {
 	case record[0] == recordHandshake:
 		again = s.in.add(1, content)
-	case record[0] == recordAlert && !s.finished && len(content) == 2 && content[0] == fatalAlert:
+	case record[0] == recordAlert && s.secrets == nil && len(content) == 2 && content[0] == fatalAlert:
 		err = fmt.Errorf("the client ended it with alert %d", content[1])
 	}
 	return again, err
 }
 
 // message takes the message that is next.
-func (s *responder) message(kind byte, body []byte) (err error) {
+func (s *Responder) message(kind byte, body []byte) (err error) {
 	soFar := s.transcript.Sum(nil)
 	s.transcript.Write(appendMessage(nil, kind, uint16(s.in.next-1), body))
 	switch kind {
@@ -130,7 +194,7 @@ func (s *responder) message(kind byte, body []byte) (err error) {
 	return err
 }
 
-func (s *responder) clientHello(body []byte) (err error) {
+func (s *Responder) clientHello(body []byte) (err error) {
 	if s.hello, err = parseClientHello(body); err != nil {
 		return err
 	}
@@ -157,7 +221,7 @@ func (s *responder) clientHello(body []byte) (err error) {
 }
 
 // serverKeyExchange gives the ephemeral key, signed together with both randoms (RFC 8422, 5.4).
-func (s *responder) serverKeyExchange() ([]byte, error) {
+func (s *Responder) serverKeyExchange() ([]byte, error) {
 	point := s.key.PublicKey().Bytes()
 	params := append([]byte{3, byte(s.hello.curve >> 8), byte(s.hello.curve), byte(len(point))}, point...)
 	digest := sha256.New()
@@ -178,7 +242,7 @@ func (s *responder) serverKeyExchange() ([]byte, error) {
 }
 
 // say adds a message to the first flight.
-func (s *responder) say(kind byte, body ...[]byte) {
+func (s *Responder) say(kind byte, body ...[]byte) {
 	message := appendMessage(nil, kind, s.sent, body...)
 	s.sent++
 	s.transcript.Write(message)
@@ -186,20 +250,18 @@ func (s *responder) say(kind byte, body ...[]byte) {
 }
 
 // repeat sends the flight that it is the client's turn to answer, under new record numbers (RFC 6347, 4.2.4); before ClientHello nothing.
-func (s *responder) repeat() {
-	if s.finished {
+func (s *Responder) repeat() {
+	switch {
+	case s.secrets != nil:
 		s.last()
-		return
+	case len(s.first) > 0:
+		s.stamp(s.first)
+		s.send(s.first)
 	}
-	if len(s.first) == 0 {
-		return
-	}
-	s.stamp(s.first)
-	_, _ = s.conn.WriteTo(s.first, nil) // what is lost is sent again
 }
 
 // stamp gives records of epoch 0 their sequence numbers.
-func (s *responder) stamp(records []byte) {
+func (s *Responder) stamp(records []byte) {
 	for record, rest, ok := nextRecord(records); ok; record, rest, ok = nextRecord(rest) {
 		putSequence(record, 0, s.sequence[0])
 		s.sequence[0]++
@@ -207,7 +269,7 @@ func (s *responder) stamp(records []byte) {
 }
 
 // certificate takes the client's key (RFC 5246, 7.4.6). Certificates behind the first are not looked at.
-func (s *responder) certificate(body []byte) (err error) {
+func (s *Responder) certificate(body []byte) (err error) {
 	r := reader{rest: body}
 	list := reader{rest: r.vector24()}
 	var chain [][]byte
@@ -223,7 +285,7 @@ func (s *responder) certificate(body []byte) (err error) {
 
 // keyExchange takes the client's ephemeral key (RFC 8422, 5.7) and derives the master secret (RFC 7627, 4) and the keys of records
 // (RFC 5246, 6.3).
-func (s *responder) keyExchange(body []byte) error {
+func (s *Responder) keyExchange(body []byte) error {
 	r := reader{rest: body}
 	point := r.vector8()
 	if r.failed || len(r.rest) > 0 {
@@ -234,6 +296,7 @@ func (s *responder) keyExchange(body []byte) error {
 		return err
 	}
 	shared, err := s.key.ECDH(public)
+	s.key = nil
 	if err != nil {
 		return err
 	}
@@ -252,7 +315,7 @@ func (s *responder) keyExchange(body []byte) error {
 }
 
 // certificateVerify checks that the client has the key of its certificate (RFC 5246, 7.4.8): it has signed all that was said before.
-func (s *responder) certificateVerify(body, soFar []byte) error {
+func (s *Responder) certificateVerify(body, soFar []byte) error {
 	r := reader{rest: body}
 	scheme, signature := r.uint16(), r.vector16()
 	if r.failed || len(r.rest) > 0 || scheme != signatureP256 {
@@ -265,18 +328,23 @@ func (s *responder) certificateVerify(body, soFar []byte) error {
 }
 
 // finish checks that both sides have seen the same messages (RFC 5246, 7.4.9), and answers.
-func (s *responder) finish(body, soFar []byte) error {
+func (s *Responder) finish(body, soFar []byte) error {
 	if !hmac.Equal(body, prf(verifyLen, s.master, "client finished", soFar)) {
 		return errors.New("the client has seen another handshake")
 	}
 	s.verify = prf(verifyLen, s.master, "server finished", s.transcript.Sum(nil))
-	s.finished = true
+	secrets, err := newSecrets(s.hello.profile, false, s.export)
+	if err != nil {
+		return err
+	}
+	secrets.Remote = s.who
+	s.secrets = secrets
 	s.last()
 	return nil
 }
 
 // last sends the last flight.
-func (s *responder) last() {
+func (s *Responder) last() {
 	flight := appendRecord(nil, recordChangeCipherSpec, []byte{1})
 	s.stamp(flight)
 	sealed, err := seal(s.records, s.sequence[1], appendMessage(nil, typeFinished, s.sent, s.verify))
@@ -284,10 +352,10 @@ func (s *responder) last() {
 		return // the library has no way to fail
 	}
 	s.sequence[1]++
-	_, _ = s.conn.WriteTo(append(flight, sealed...), nil)
+	s.send(append(flight, sealed...))
 }
 
 // export gives keys for other protocols (RFC 5705, 4), without context.
-func (s *responder) export(label string, n int) ([]byte, error) {
+func (s *Responder) export(label string, n int) ([]byte, error) {
 	return prf(n, s.master, label, s.hello.random[:], s.random[:]), nil
 }
