@@ -20,8 +20,15 @@ const (
 	AddressNever   AddressRule = "never"
 )
 
-// DefaultDelay is the echo delay of a room that nothing is said of.
-const DefaultDelay = 10 * time.Second
+// What a daemon is started with when nothing else is said.
+const (
+	DefaultDelay  = 10 * time.Second
+	DefaultGather = 5 * time.Millisecond
+	DefaultGrid   = 20 * time.Millisecond // one frame
+)
+
+// maxStep bounds Gather and Grid.
+const maxStep = 100 * time.Millisecond
 
 // Config is what a daemon is started with.
 type Config struct {
@@ -33,6 +40,12 @@ type Config struct {
 	Open bool
 	// Delay is the echo delay of rooms that are not in Rooms; zero is a live room.
 	Delay time.Duration
+	// Gather is how long a live room in which several talk may gather their packets, so that each listener gets them in one go; zero sends
+	// each at once. It adds to the delay.
+	Gather time.Duration
+	// Grid is the step of the clock on which rooms with a delay play out: a packet leaves up to half of it before or after its time. Zero
+	// is no grid.
+	Grid time.Duration
 	// Rooms are the rooms that are always there, with their delays.
 	Rooms map[string]time.Duration
 	// LogMessages puts the text of messages into the log.
@@ -58,6 +71,9 @@ func (c *Config) check() error {
 	}
 	if err := checkDelay(c.Delay); err != nil {
 		return err
+	}
+	if c.Gather < 0 || c.Gather > maxStep || c.Grid < 0 || c.Grid > maxStep {
+		return fmt.Errorf("%w: to gather for %v on a grid of %v: both must be from 0 to %v", ErrConfig, c.Gather, c.Grid, maxStep)
 	}
 	for name, delay := range c.Rooms {
 		if err := wire.CheckRoom(name); err != nil {

@@ -56,13 +56,14 @@ func newCrowd(tb testing.TB, n int) *crowd {
 	if err := cfg.check(); err != nil {
 		tb.Fatal(err)
 	}
-	c := &crowd{tb: tb, hub: newHub(cfg), now: epoch, at: make(map[netip.AddrPort]*crowdPeer)}
-	c.hub.out = func(to netip.AddrPort, b []byte) error {
+	c := &crowd{tb: tb, now: epoch, at: make(map[netip.AddrPort]*crowdPeer)}
+	out := func(b []byte, to netip.AddrPort) error {
 		c.datagrams++
 		c.bytes += len(b)
 		c.queue = append(c.queue, parcel{to, append([]byte(nil), b...)})
 		return nil
 	}
+	c.hub = newHub(cfg, []*socket{memorySocket(out)})
 	for i := range n {
 		c.connect(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 1))
 	}
@@ -100,11 +101,12 @@ func (c *crowd) connect(addr netip.AddrPort) {
 	}
 	p.rx.Allow(wire.SSRCDaemon)
 	p.stream = stream.New(stream.Config{Local: wire.SSRCPeer, Remote: wire.SSRCDaemon}, c.now)
-	s, err := newSession(c.hub, c.now, &handshake{from: addr}, held)
+	s, err := newSession(c.hub, c.now, &handshake{from: addr}, c.hub.plane.shards[0], held)
 	if err != nil {
 		c.tb.Fatal(err)
 	}
-	c.hub.table[addr] = &place{session: s}
+	here := &place{session: s, via: c.hub.plane.shards[0]}
+	c.hub.table[addr] = here
 	c.at[addr] = p
 	c.peers = append(c.peers, p)
 }
@@ -163,7 +165,7 @@ func (p *crowdPeer) flush() {
 		if err != nil {
 			p.crowd.tb.Fatal(err)
 		}
-		p.crowd.work(func() { p.crowd.hub.datagram(p.crowd.now, p.addr, sealed) })
+		p.crowd.work(func() { p.crowd.hub.datagram(p.crowd.now, p.crowd.hub.plane.shards[0], p.addr, sealed) })
 	}
 }
 

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"log/slog"
+	"sync/atomic"
 	"time"
 )
 
@@ -34,6 +35,9 @@ const (
 	dropPathAlive
 	dropDisplaced
 	dropTakeover
+	dropOverflow
+	dropControl
+	dropCrossing
 	dropKinds
 )
 
@@ -63,28 +67,40 @@ var dropNames = [dropKinds]string{
 	dropPathAlive:      "old path alive",
 	dropDisplaced:      "no address",
 	dropTakeover:       "taken over again",
+	dropOverflow:       "receive buffer full",
+	dropControl:        "too much for the hub",
+	dropCrossing:       "too much for a shard",
 }
 
-// drops counts by reason. It belongs to the loop.
+// drops counts by reason. Anyone may count; the hub logs.
 type drops struct {
-	now, logged [dropKinds]uint64
-	next        time.Time
+	now    [dropKinds]atomic.Uint64
+	logged [dropKinds]uint64
+	next   time.Time
 }
 
-func (d *drops) count(why drop) { d.now[why]++ }
+func (d *drops) count(why drop) { d.now[why].Add(1) }
+
+func (d *drops) add(why drop, n int) {
+	if n > 0 {
+		d.now[why].Add(uint64(n))
+	}
+}
 
 // log writes one line with what was dropped since the last one, at most one a second.
 func (d *drops) log(now time.Time, l *slog.Logger) {
-	if now.Before(d.next) || d.now == d.logged {
+	if now.Before(d.next) {
 		return
 	}
-	d.next = now.Add(time.Second)
-	attrs := make([]any, 0, 2*dropKinds)
-	for i, n := range d.now {
-		if n > d.logged[i] {
+	var attrs []any
+	for i := range d.now {
+		if n := d.now[i].Load(); n > d.logged[i] {
 			attrs = append(attrs, slog.Uint64(dropNames[i], n-d.logged[i]))
+			d.logged[i] = n
 		}
 	}
-	d.logged = d.now
-	l.Info("dropped", attrs...)
+	if len(attrs) > 0 {
+		d.next = now.Add(time.Second)
+		l.Info("dropped", attrs...)
+	}
 }

@@ -21,7 +21,8 @@ func (s *session) over(now time.Time) string {
 
 // keysUsedUp tells whether the session has used more of its keys than it may. A peer makes a new session before that.
 func (s *session) keysUsedUp(now time.Time) bool {
-	return s.hub.keys.Reached(now.Sub(s.began), max(s.tx.Packets(), s.received), max(s.tx.SSRCs(), s.rx.SSRCs()))
+	packets, ssrcs, _ := s.link.usage()
+	return s.hub.keys.Reached(now.Sub(s.began), packets, ssrcs)
 }
 
 // end tells the peer why, and removes the session. One that fades ends without a word: its peer goes on in the next one.
@@ -38,6 +39,7 @@ func (s *session) remove(now time.Time, reason string) {
 		return
 	}
 	s.gone = true
+	s.link.direct(nil)
 	s.hub.nicks.touch(now, s.key)
 	s.hub.timers.set(&s.timer, time.Time{})
 	s.cancelMove()
@@ -67,5 +69,6 @@ func (s *session) depart(now time.Time) {
 	}
 	if p := h.table[s.addr]; p != nil && p.session == s {
 		p.session, p.farewell = nil, now.Add(expected)
+		h.routed(s.addr, p)
 	}
 }

@@ -26,7 +26,7 @@ func (s *session) part(now time.Time, reason string) {
 		if err != nil {
 			return
 		}
-		sealed, err := s.tx.SealRTCP(nil, plain)
+		sealed, err := s.link.sealBye(plain)
 		if err != nil {
 			s.hub.drops.count(dropSeal)
 			return

@@ -89,10 +89,10 @@ func TestVoiceThatWasMissedForLongGetsANewSSRC(t *testing.T) {
 				if got := b.seqs(start.GetSsrc()); len(got) != 3 {
 					t.Errorf("after asking again: %v", got)
 				}
-				before := w.server.hub.drops.now[dropResend]
+				before := w.server.hub.drops.now[dropResend].Load()
 				a.nack(start.GetSsrc(), 32_001)
 				b.nack(ssrc, 32_001)
-				if n := w.server.hub.drops.now[dropResend] - before; n != 2 {
+				if n := w.server.hub.drops.now[dropResend].Load() - before; n != 2 {
 					t.Errorf("%d of 2 requests for foreign streams were refused", n)
 				}
 				a.endTalk(ssrc, 32_003)
@@ -177,8 +177,8 @@ func TestJumpsOfATalkerAreBounded(t *testing.T) {
 			speak(index)
 		}
 		h := w.server.hub
-		if n := len(h.rooms["lobby"].voices); n != maxDraining || h.drops.now[dropJump] == 0 {
-			t.Errorf("%d voices of one talker, %d packets refused", n, h.drops.now[dropJump])
+		if n := len(h.rooms["lobby"].voices); n != maxDraining || h.drops.now[dropJump].Load() == 0 {
+			t.Errorf("%d voices of one talker, %d packets refused", n, h.drops.now[dropJump].Load())
 		}
 	})
 }

@@ -22,11 +22,15 @@ func (s *session) feedback(now time.Time, plain []byte) {
 			if err := s.stream.HandleReport(now, p); err != nil {
 				s.hub.drops.count(dropMalformed)
 			}
+			rtt, _ := s.stream.RTT()
+			s.link.rtt.Store(int64(rtt))
 		case *rtcp.TransportLayerNack:
 			s.resend(p)
 		case *rtcp.SenderReport:
 			if v := s.talks[p.SSRC]; v != nil {
+				v.relay.mu.Lock()
 				v.line.stats.SenderReport(now, p.NTPTime)
+				v.relay.mu.Unlock()
 			}
 		case *rtcp.Goodbye:
 			if !slices.Contains(p.Sources, wire.SSRCPeer) { // the end of another stream than the messages' is told by TalkEnd
@@ -43,25 +47,23 @@ func (s *session) feedback(now time.Time, plain []byte) {
 	}
 }
 
-// resend sends again what a receiver misses, byte for byte as it was: the same bytes under the same SRTP index give
-// the same ciphertext, and a keystream is never used for two texts.
+// resend sends again what a receiver misses.
 func (s *session) resend(p *rtcp.TransportLayerNack) {
 	v := s.hub.voices[p.MediaSSRC]
 	if v == nil {
 		return // played out and gone
 	}
 	m := s.rooms[v.room.name]
-	if m == nil || !m.hear || m.ssrcOf(v) != p.MediaSSRC {
+	if m == nil || !m.hear {
 		s.hub.drops.count(dropResend)
 		return
 	}
-	f := m.feed(v)
-	f.resender.Forget(v.line.base)
+	v.relay.mu.Lock()
+	defer v.relay.mu.Unlock()
 	for i := range p.Nacks {
 		p.Nacks[i].Range(func(seq uint16) bool {
-			if slot := v.line.sentPacket(seq); slot != nil && f.resender.Allow(slot.seq) {
-				s.sendRTP(v.under(f.ssrc, slot.packet), slot.seq)
-			} else {
+			kept := v.line.sentPacket(seq)
+			if kept == nil || !m.ear.resend(s.hub.w, p.MediaSSRC, &item{v, kept.packet, kept.seq}, v.line.base) {
 				s.hub.drops.count(dropResend)
 			}
 			return true
@@ -69,27 +71,41 @@ func (s *session) resend(p *rtcp.TransportLayerNack) {
 	}
 }
 
-// flowing notes that audio goes to or comes from the peer: reports are more frequent for a while.
+// flowing notes that audio is going to or coming from the peer: its next report is not far.
 func (s *session) flowing(now time.Time) {
-	s.audioUntil = now.Add(wire.ReportEvery)
 	if soon := now.Add(wire.ReportEvery); s.nextReport.After(soon) {
 		s.nextReport = soon
 		s.mark()
 	}
 }
 
+// flows tells whether audio goes to or comes from the peer, or is about to.
+func (s *session) flows() bool {
+	if s.openTalks() > 0 {
+		return true
+	}
+	for _, m := range s.rooms {
+		if m.hear && len(m.room.voices) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // report sends a receiver report (RFC 3550, 6.4.2): it keeps the path open and tells the talker its loss.
 func (s *session) report(now time.Time) {
 	every := wire.KeepaliveEvery
-	if now.Before(s.audioUntil) {
+	if s.flows() {
 		every = wire.ReportEvery
 	}
 	s.nextReport = now.Add(every)
 	var blocks []rtcp.ReceptionReport
 	for _, v := range s.talks {
+		v.relay.mu.Lock()
 		if v.line.stats.Got() > 0 && !v.reported {
 			blocks = append(blocks, v.line.stats.Block(now, v.source))
 		}
+		v.relay.mu.Unlock()
 	}
 	if plain, err := wire.AppendReceiverReport(s.hub.built[:0], wire.SSRCDaemon, blocks); err == nil {
 		s.sendRTCP(plain)

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pion/rtp"
+
 	"yodel/daemon/roomlog"
 	"yodel/wire"
 	"yodel/wire/secure"
@@ -18,7 +20,8 @@ import (
 type hub struct {
 	cfg  Config
 	log  *slog.Logger
-	out  func(to netip.AddrPort, datagram []byte) error // sends; safe for the handshakes' goroutines too
+	out  func(datagram []byte, to netip.AddrPort) error // sends at once; for the handshakes' goroutines
+	w    *writer                                        // sends at the end of a turn; the loop's alone
 	post func(func(now time.Time))                      // has the loop run something soon; for other goroutines
 
 	validator *secure.Validator
@@ -33,26 +36,32 @@ type hub struct {
 	farewells  map[*farewell]struct{}
 	hints      hints
 	rooms      map[string]*room
-	voices     map[uint32]*voice
-	nextSSRC   uint32
+	voices     map[uint32]*voice // by the SSRCs under which they are heard
+	plane      *plane
 	nicks      nicks
 	messages   *roomlog.Log
 
 	timers timers
 	dirty  []*session // have something to send, or a timer to set
-	bufs   buffers
-	drops  drops
+	drops  *drops
 	sweep  timer
 
+	spare   batch                      // an empty one
 	opened  [2 * wire.MaxDatagram]byte // scratch for one opened packet
-	sealed  [2 * wire.MaxDatagram]byte // scratch for one sealed packet
 	built   [2 * wire.MaxDatagram]byte // scratch for one packet that is being made
-	lost    []uint16                   // scratch for NACKs
+	header  rtp.Header                 // scratch
 	entries []roomlog.Entry            // scratch for replay
 }
 
-func newHub(cfg Config) *hub {
+// newHub makes a hub and the data plane: a shard for each socket.
+func newHub(cfg Config, sockets []*socket) *hub {
+	p := &plane{gather: cfg.Gather, grid: grid{origin: time.Now(), step: cfg.Grid}}
+	p.tell.poke, p.arrived = make(chan struct{}, 1), make(chan struct{}, 1)
+	for i, s := range sockets {
+		p.shards = append(p.shards, newShard(p, i, s))
+	}
 	h := &hub{
+		plane: p, drops: &p.drops, w: newWriter(sockets[0]),
 		cfg: cfg, log: cfg.Logger,
 		validator: secure.NewValidator(),
 		table:     make(map[netip.AddrPort]*place),
@@ -67,7 +76,7 @@ func newHub(cfg Config) *hub {
 	}
 	var seed [4]byte
 	_, _ = rand.Read(seed[:]) // never fails
-	h.nextSSRC = binary.BigEndian.Uint32(seed[:])
+	p.ssrcs.Store(binary.BigEndian.Uint32(seed[:]))
 	for name, delay := range cfg.Rooms {
 		h.rooms[name] = newRoom(h, name, delay, true)
 	}
@@ -75,15 +84,34 @@ func newHub(cfg Config) *hub {
 	return h
 }
 
-// datagram takes what came from the network. It keeps nothing of b.
-func (h *hub) datagram(now time.Time, from netip.AddrPort, b []byte) {
+// collect takes what is in the shards' mailboxes.
+func (h *hub) collect(now time.Time) {
+	for _, sh := range h.plane.shards {
+		b := sh.box.take(h.spare)
+		data := b.data
+		for i := range b.entries {
+			e := &b.entries[i]
+			if e.link == nil {
+				h.datagram(now, sh, e.from, data[:e.n])
+			} else {
+				e.link.session.opened(now, data[:e.n], e.rtcp)
+			}
+			data = data[e.n:]
+		}
+		clear(b.entries)
+		h.spare = batch{b.entries[:0], b.data[:0]}
+	}
+}
+
+// datagram takes what came from the network to a shard, and nobody has opened. It keeps nothing of b.
+func (h *hub) datagram(now time.Time, via *shard, from netip.AddrPort, b []byte) {
 	switch wire.KindOf(b) {
 	case wire.KindSTUN:
-		h.stun(now, from, b)
+		h.stun(now, via, from, b)
 	case wire.KindDTLS:
 		h.dtls(now, from, b)
 	case wire.KindRTP, wire.KindRTCP:
-		h.protected(now, from, b)
+		h.protected(now, via, from, b)
 	case wire.KindUnknown:
 		h.drops.count(dropUnknownKind)
 	}
@@ -91,11 +119,12 @@ func (h *hub) datagram(now time.Time, from netip.AddrPort, b []byte) {
 
 // advance runs the timers that are due.
 func (h *hub) advance(now time.Time) {
+	h.plane.tell.run(now)
 	h.timers.fire(now)
 	h.drops.log(now, h.log)
 }
 
-// flush sends what the events since the last flush have given sessions to send.
+// flush sends what the events since the last flush have given to send.
 func (h *hub) flush(now time.Time) {
 	for len(h.dirty) > 0 {
 		s := h.dirty[len(h.dirty)-1]
@@ -103,20 +132,12 @@ func (h *hub) flush(now time.Time) {
 		s.dirty = false
 		s.flush(now)
 	}
+	h.w.flush()
+	h.drops.add(dropSend, int(h.w.failed()))
 }
 
 // deadline is when advance has something to do.
 func (h *hub) deadline() time.Time { return h.timers.next() }
-
-// newSSRC gives an SSRC that this process has not given before.
-func (h *hub) newSSRC() uint32 {
-	for {
-		h.nextSSRC++
-		if h.nextSSRC >= wire.MinAudioSSRC {
-			return h.nextSSRC
-		}
-	}
-}
 
 // stop tells all sessions why the daemon ends, and those that have ended just now what they have not been told so often.
 func (h *hub) stop(now time.Time, reason string) {
@@ -128,4 +149,5 @@ func (h *hub) stop(now time.Time, reason string) {
 			s.bye(reason)
 		}
 	}
+	h.w.flush()
 }

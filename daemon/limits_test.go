@@ -123,8 +123,8 @@ func TestVoicesThatAreLeftBehindAreBounded(t *testing.T) {
 			c.say(wire.Encode(&wire.Message_Join{Join: &wire.Join{Room: "lobby"}}))
 		}
 		r := w.server.hub.rooms["lobby"]
-		if r.bytes > maxRoomBytes || r.bytes < len(r.voices)*100 {
-			t.Errorf("%d bytes are counted for %d voices", r.bytes, len(r.voices))
+		if r.relay.bytes > maxRoomBytes || r.relay.bytes < len(r.voices)*100 {
+			t.Errorf("%d bytes are counted for %d voices", r.relay.bytes, len(r.voices))
 		}
 		c.say(wire.Encode(&wire.Message_Talk{Talk: &wire.Talk{Room: "lobby", PayloadType: wire.PayloadOpus}}))
 		if refused := last(c, (*wire.Message).GetRefused); refused.GetCode() != wire.Code_CODE_LIMIT {
@@ -134,8 +134,8 @@ func TestVoicesThatAreLeftBehindAreBounded(t *testing.T) {
 			pass(10 * time.Second)
 			c.say(wire.Encode(&wire.Message_Ping{Ping: &wire.Ping{}}))
 		}
-		if len(r.voices) != 0 || r.bytes != 0 {
-			t.Errorf("%d voices and %d bytes are there after all was played", len(r.voices), r.bytes)
+		if len(r.voices) != 0 || r.relay.bytes != 0 {
+			t.Errorf("%d voices and %d bytes are there after all was played", len(r.voices), r.relay.bytes)
 		}
 	})
 }

@@ -37,7 +37,7 @@ const (
 // slot is one packet in the line.
 type slot struct {
 	seq    uint64
-	packet []byte    // plaintext RTP; nil: not there
+	packet *packet   // nil: not there
 	due    time.Time // when it is to be heard
 	sent   bool
 }
@@ -47,11 +47,11 @@ type slot struct {
 //
 //	the arrival anchor of its talkspurt + its RTP timestamp's distance from it + the delay
 //
-// and goes out lead earlier; in a live room (delay 0) at once. It is a state machine: time is an argument.
+// and goes out lead earlier, at the nearest instant of the grid; in a live room (delay 0) at once. It is a state machine: time is an argument.
 type line struct {
 	clock       int // Hz of the RTP timestamp
 	delay, lead time.Duration
-	bufs        *buffers
+	grid        grid
 
 	unwrap wire.Unwrapper
 	asks   repair.Requester
@@ -112,7 +112,7 @@ func (l *line) jumps(seq16 uint16) bool {
 }
 
 // arrive takes a packet that does not jump; the line keeps a copy.
-func (l *line) arrive(now time.Time, seq16 uint16, timestamp uint32, packet []byte) verdict {
+func (l *line) arrive(now time.Time, seq16 uint16, timestamp uint32, plain []byte) verdict {
 	seq, ok := l.peek(seq16)
 	if !ok || l.started && seq+maxJump < l.next || l.ended && seq > l.last {
 		return late
@@ -136,7 +136,7 @@ func (l *line) arrive(now time.Time, seq16 uint16, timestamp uint32, packet []by
 	if seq < l.next && now.After(due.Add(l.grace())) {
 		return late
 	}
-	l.put(slot{seq: seq, packet: l.bufs.copyOf(packet), due: due})
+	l.put(slot{seq: seq, packet: newPacket(plain), due: due})
 	if seq < l.next {
 		l.lates = append(l.lates, seq)
 	}
@@ -164,7 +164,7 @@ func (l *line) sendAt(s *slot) time.Time {
 	if l.delay == 0 {
 		return time.Time{}
 	}
-	return s.due.Add(-l.lead)
+	return l.grid.nearest(s.due.Add(-l.lead))
 }
 
 // pop gives the next packet whose turn has come; nil when there is none. The slot is valid until the next call
@@ -324,7 +324,7 @@ func (l *line) put(s slot) {
 	l.grow(int(l.top - l.base))
 	l.drop(s.seq)
 	l.slots[s.seq%uint64(len(l.slots))] = s
-	l.bytes += len(s.packet)
+	l.bytes += len(s.packet.data)
 }
 
 // grow makes the ring hold n slots.
@@ -348,8 +348,8 @@ func (l *line) grow(n int) {
 
 func (l *line) drop(seq uint64) {
 	if s := l.at(seq); s != nil {
-		l.bytes -= len(s.packet)
-		l.bufs.put(s.packet)
+		l.bytes -= len(s.packet.data)
+		s.packet.release()
 		*s = slot{}
 	}
 }

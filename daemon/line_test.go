@@ -18,7 +18,6 @@ func ms(n int) time.Time { return epoch.Add(time.Duration(n) * time.Millisecond)
 type play struct {
 	t    *testing.T
 	line line
-	bufs buffers
 	now  time.Time
 	out  []sent
 	nack []uint16
@@ -31,7 +30,7 @@ type sent struct {
 
 func newPlay(t *testing.T, delay, lead time.Duration) *play {
 	p := &play{t: t, now: epoch}
-	p.line = line{clock: 48000, delay: delay, lead: lead, bufs: &p.bufs}
+	p.line = line{clock: 48000, delay: delay, lead: lead}
 	return p
 }
 
@@ -57,7 +56,7 @@ func (p *play) at(n int) {
 
 func (p *play) run() {
 	for s := p.line.pop(p.now); s != nil; s = p.line.pop(p.now) {
-		if got := binary.BigEndian.Uint16(s.packet); got != uint16(s.seq) {
+		if got := binary.BigEndian.Uint16(s.packet.data); got != uint16(s.seq) {
 			p.t.Fatalf("packet %d has the bytes of %d", s.seq, got)
 		}
 		p.out = append(p.out, sent{uint16(s.seq), int(p.now.Sub(epoch) / time.Millisecond)})

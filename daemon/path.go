@@ -39,8 +39,8 @@ type sessionPath struct {
 }
 
 // stun answers a Binding Request: the Validator those about an address alone, pathRequest those about a session's path.
-func (h *hub) stun(now time.Time, from netip.AddrPort, b []byte) {
-	reply, validated := h.validator.Answer(h.sealed[:0], b, from, now)
+func (h *hub) stun(now time.Time, via *shard, from netip.AddrPort, b []byte) {
+	reply, validated := h.validator.Answer(h.built[:0], b, from, now)
 	if len(reply) > 0 {
 		h.send(from, reply)
 	}
@@ -50,7 +50,7 @@ func (h *hub) stun(now time.Time, from netip.AddrPort, b []byte) {
 		}
 		return
 	}
-	h.place(now, from).validated = now.Add(secure.ValidatedFor)
+	h.place(now, via, from).validated = now.Add(secure.ValidatedFor)
 	if len(reply) > 0 {
 		return
 	}
@@ -101,7 +101,9 @@ func (s *session) candidateFrom(now time.Time, from netip.AddrPort) {
 		s.hub.forget(p.candidate, s)
 	}
 	p.candidate = from
-	s.hub.place(now, from).admit(s, now.Add(recognisedFor))
+	here := s.hub.table[from] // made by stun
+	here.admit(s, now.Add(recognisedFor))
+	s.hub.routed(from, here)
 	s.stream.Heard(now)
 	if !running {
 		s.question(now)
@@ -204,9 +206,11 @@ func (s *session) move(now time.Time) {
 	if old := h.table[from]; old != nil && old.session == s {
 		old.session = nil
 		old.admit(s, now.Add(recognisedFor))
+		h.routed(from, old)
 	}
-	h.place(now, to).settle(now, s)
+	h.settle(now, to, h.table[to], s)
 	s.addr, s.displaced = to, false
+	s.link.direct(s.link.shard.socket.target(to))
 	s.path.moved = now
 	h.log.Info("moved", "nick", s.nick, "fingerprint", s.who, "from", from, "to", to)
 	s.answer()

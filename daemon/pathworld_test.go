@@ -20,6 +20,17 @@ type outpost struct {
 	answer    func(b []byte) []byte // gives what is sent back; nil: nothing
 }
 
+// drops gives what was dropped, by reason.
+func (w *world) drops() map[string]uint64 {
+	out := make(map[string]uint64)
+	for i, name := range dropNames {
+		if n := w.server.hub.drops.now[i].Load(); n > 0 {
+			out[name] = n
+		}
+	}
+	return out
+}
+
 func (w *world) outpost(addr string) *outpost {
 	o := &outpost{w: w, addr: netip.MustParseAddrPort(addr)}
 	synctest.Wait()
@@ -168,7 +179,7 @@ func rest(d time.Duration, clients ...*client) {
 // dropped gives how many of a kind were dropped. The loop must be idle.
 func (w *world) dropped(why drop) uint64 {
 	synctest.Wait()
-	return w.server.hub.drops.now[why]
+	return w.server.hub.drops.now[why].Load()
 }
 
 // pass lets time go by, after what the test has read of the daemon and its peers.

@@ -18,6 +18,7 @@ type place struct {
 	session   *session   // to which what is sent to the address belongs
 	guests    []guest
 	farewell  time.Time // until when what comes after the end is no surprise: a BYE comes three times
+	via       *shard    // where what it sends comes in, and where it is known
 }
 
 // guest is a session that is only recognised at an address: its packets are taken and nothing is sent to it there. It has moved away,
@@ -31,12 +32,13 @@ type guest struct {
 const sweepEvery = 10 * time.Second
 
 // place gives what the table holds for an address, made if need be.
-func (h *hub) place(now time.Time, addr netip.AddrPort) *place {
+func (h *hub) place(now time.Time, via *shard, addr netip.AddrPort) *place {
 	p := h.table[addr]
 	if p == nil {
-		p = new(place)
+		p = &place{via: via}
 		h.table[addr] = p
 	}
+	h.comesVia(addr, p, via)
 	if h.sweep.index == 0 {
 		h.timers.set(&h.sweep, now.Add(sweepEvery))
 	}
@@ -46,7 +48,10 @@ func (h *hub) place(now time.Time, addr netip.AddrPort) *place {
 // runSweep clears guests that have gone and places that hold nothing any more.
 func (h *hub) runSweep(now time.Time) {
 	for addr, p := range h.table {
-		p.guests = slices.DeleteFunc(p.guests, func(g guest) bool { return g.session.gone || g.until.Before(now) })
+		if stays := slices.DeleteFunc(p.guests, func(g guest) bool { return g.session.gone || g.until.Before(now) }); len(stays) < len(p.guests) {
+			p.guests = stays
+			h.routed(addr, p)
+		}
 		if p.session == nil && p.pending == nil && len(p.guests) == 0 && p.validated.Before(now) && p.farewell.Before(now) {
 			delete(h.table, addr)
 		}
@@ -73,18 +78,42 @@ func (p *place) forget(s *session) {
 func (h *hub) forget(addr netip.AddrPort, s *session) {
 	if p := h.table[addr]; p != nil {
 		p.forget(s)
+		h.routed(addr, p)
+	}
+}
+
+// routed tells the shard where what comes from an address arrives whose it can be. It follows every change of who is at a place.
+func (h *hub) routed(addr netip.AddrPort, p *place) {
+	r := route{pending: p.pending != nil, settled: p.session != nil && len(p.guests) == 0}
+	if p.session != nil {
+		r.links = append(r.links, recognised{link: p.session.link})
+	}
+	for _, g := range p.guests {
+		r.links = append(r.links, recognised{g.session.link, g.until})
+	}
+	p.via.route(addr, r)
+}
+
+// comesVia notes where what an address sends comes in: after a change of what spreads it over the sockets, elsewhere than before.
+func (h *hub) comesVia(addr netip.AddrPort, p *place, via *shard) {
+	if p.via != via {
+		p.via.route(addr, route{})
+		p.via = via
+		h.routed(addr, p)
 	}
 }
 
 // settle gives the address to a session. The one that had it gets nothing any more, for somebody else has shown to be
 // there; it lives on until its time is over or its peer says where it is.
-func (p *place) settle(now time.Time, s *session) {
+func (h *hub) settle(now time.Time, addr netip.AddrPort, p *place, s *session) {
 	if old := p.session; old != nil && old != s {
 		old.displaced = true
+		old.link.direct(nil)
 		p.admit(old, now.Add(recognisedFor))
 	}
 	p.session = s
 	p.forget(s)
+	h.routed(addr, p)
 }
 
 // open gives a protected datagram to the sessions at the place. err is nil when it was authentic for one of them.
@@ -150,7 +179,7 @@ func (h *hub) hint(now time.Time, from netip.AddrPort, b []byte) {
 		h.drops.count(dropHints)
 		return
 	}
-	reply := h.validator.Hint(h.sealed[:0], b, from, now)
+	reply := h.validator.Hint(h.built[:0], b, from, now)
 	if len(reply) == 0 {
 		return
 	}

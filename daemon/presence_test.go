@@ -100,7 +100,7 @@ func TestJoinerOfAFullHallGetsCountAndTalkers(t *testing.T) {
 	talker.join("talker")
 	talker.say(wire.Encode(&wire.Message_Talk{Talk: &wire.Talk{Room: "lobby", PayloadType: wire.PayloadOpus}}))
 	c.settle()
-	talker.say(wire.Encode(&wire.Message_TalkStart{TalkStart: &wire.TalkStart{Room: "lobby", Ssrc: c.hub.nextSSRC}}))
+	talker.say(wire.Encode(&wire.Message_TalkStart{TalkStart: &wire.TalkStart{Room: "lobby", Ssrc: c.hub.plane.ssrcs.Load()}}))
 	c.pass(2 * time.Second)
 	talker.take()
 	before := c.bytes

@@ -13,9 +13,9 @@ import (
 	"yodel/wire/repair"
 )
 
-// relay is a talkspurt on its way over both hops in simulated time: a talker that resends, the daemon's line, and one who hears
+// twoHops is a talkspurt on its way over both hops in simulated time: a talker that resends, the daemon's line, and one who hears
 // and asks for what is missing. Every path loses, delays and reorders.
-type relay struct {
+type twoHops struct {
 	*play
 	r      *rand.Rand
 	paths  [4]path
@@ -36,7 +36,7 @@ type relay struct {
 	count [4]int // packets that were given to a path
 }
 
-// The paths of a relay.
+// The paths of twoHops.
 const (
 	talkerUp = iota
 	talkerDown
@@ -86,10 +86,10 @@ func (e *events) Pop() any {
 	return last
 }
 
-func (y *relay) after(d time.Duration, do func()) { heap.Push(&y.events, event{y.now.Add(d), do}) }
+func (y *twoHops) after(d time.Duration, do func()) { heap.Push(&y.events, event{y.now.Add(d), do}) }
 
 // over sends something over a path.
-func (y *relay) over(n int, seq uint64, do func()) {
+func (y *twoHops) over(n int, seq uint64, do func()) {
 	p := &y.paths[n]
 	y.count[n]++
 	if p.loses(y.r, y.now, seq) {
@@ -99,7 +99,7 @@ func (y *relay) over(n int, seq uint64, do func()) {
 }
 
 // surely sends a message of the stream: it comes, after a while.
-func (y *relay) surely(n int, do func()) {
+func (y *twoHops) surely(n int, do func()) {
 	p := &y.paths[n]
 	if p.loses(y.r, y.now, noPacket) {
 		y.after(50*time.Millisecond, func() { y.surely(n, do) })
@@ -109,7 +109,7 @@ func (y *relay) surely(n int, do func()) {
 }
 
 // run plays the talkspurt and gives how many frames were not heard.
-func (y *relay) run() (lost int) {
+func (y *twoHops) run() (lost int) {
 	y.heard = make(map[uint64]bool)
 	y.surely(talkerUp, func() {
 		y.line.start(y.now, 0)
@@ -134,7 +134,7 @@ func (y *relay) run() (lost int) {
 	return y.frames - len(y.heard)
 }
 
-func (y *relay) talk(i uint64) {
+func (y *twoHops) talk(i uint64) {
 	y.over(talkerUp, i, func() {
 		b := make([]byte, 92)
 		binary.BigEndian.PutUint16(b, uint16(i))
@@ -142,7 +142,7 @@ func (y *relay) talk(i uint64) {
 	})
 }
 
-func (y *relay) daemon() {
+func (y *twoHops) daemon() {
 	for s := y.line.pop(y.now); s != nil; s = y.line.pop(y.now) {
 		y.feed.Sent()
 		y.pass(s.seq)
@@ -159,7 +159,7 @@ func (y *relay) daemon() {
 }
 
 // ask sends a NACK: what fits into one.
-func (y *relay) ask(n int, seqs []uint16, take func(seq uint16)) {
+func (y *twoHops) ask(n int, seqs []uint16, take func(seq uint16)) {
 	b, err := wire.AppendNack(nil, 1, 1, seqs)
 	if err != nil {
 		y.t.Fatal(err)
@@ -178,7 +178,7 @@ func (y *relay) ask(n int, seqs []uint16, take func(seq uint16)) {
 }
 
 // pass sends a packet to the hearer, who plays it lead after it came by the clock of the stream.
-func (y *relay) pass(seq uint64) {
+func (y *twoHops) pass(seq uint64) {
 	y.over(hearerDown, seq, func() {
 		if base := y.now.Add(-time.Duration(seq) * y.frame); len(y.heard) == 0 || base.Before(y.base) {
 			y.base = base
@@ -195,7 +195,7 @@ func (y *relay) pass(seq uint64) {
 	})
 }
 
-func (y *relay) hear() {
+func (y *twoHops) hear() {
 	if last := uint64(y.frames - 1); !y.close.IsZero() && y.high < last && y.now.Sub(y.base) > time.Duration(last)*y.frame+100*time.Millisecond {
 		y.asks.Through(y.now, last)
 		y.high = last
@@ -214,9 +214,9 @@ func (y *relay) hear() {
 	}
 }
 
-// newRelay makes a minute of voice in a room of 2 s.
-func newRelay(t *testing.T, seed uint64, all path) *relay {
-	y := &relay{
+// newTwoHops makes a minute of voice in a room of 2 s.
+func newTwoHops(t *testing.T, seed uint64, all path) *twoHops {
+	y := &twoHops{
 		play: newPlay(t, 2*time.Second, wire.Lead(2*time.Second)), r: rand.New(rand.NewPCG(seed, 7)),
 		frame: 20 * time.Millisecond, frames: 3000,
 	}
@@ -241,7 +241,7 @@ func TestVoiceOverALossyPath(t *testing.T) {
 		{0.4, 0.01, 30 * time.Millisecond},
 		{0.4, 0.01, 60 * time.Millisecond},
 	} {
-		y := newRelay(t, seed, path{loss: c.loss, delay: c.delay, jitter: c.delay / 3})
+		y := newTwoHops(t, seed, path{loss: c.loss, delay: c.delay, jitter: c.delay / 3})
 		lost := float64(y.run()) / float64(y.frames)
 		if lost > c.most {
 			t.Errorf("at %v loss and %v each way %.2f %% of the frames are lost, at most %v may be", c.loss, c.delay, 100*lost, c.most)
@@ -263,7 +263,7 @@ func TestBlackOutLeavesNoHole(t *testing.T) {
 		"both hops": {talkerUp, talkerDown, hearerUp, hearerDown},
 	} {
 		for _, frame := range []time.Duration{10 * time.Millisecond, 20 * time.Millisecond} {
-			y := newRelay(t, seed, path{delay: 30 * time.Millisecond, jitter: 10 * time.Millisecond})
+			y := newTwoHops(t, seed, path{delay: 30 * time.Millisecond, jitter: 10 * time.Millisecond})
 			y.frame, y.frames = frame, int(12*time.Second/frame)
 			from := 2*time.Second + time.Duration(y.r.Int64N(int64(11*time.Second)))
 			for _, i := range dead {
@@ -279,7 +279,7 @@ func TestBlackOutLeavesNoHole(t *testing.T) {
 func TestFirstAndLastPacketAreRepairedOnEitherHop(t *testing.T) {
 	for _, n := range []int{talkerUp, hearerDown} {
 		for _, seq := range []uint64{0, 1, 98, 99} {
-			y := newRelay(t, 1, path{delay: 30 * time.Millisecond})
+			y := newTwoHops(t, 1, path{delay: 30 * time.Millisecond})
 			y.frames = 100
 			y.paths[n].drop = map[uint64]int{seq: 3, 99 - seq: 3}
 			if lost := y.run(); lost > 0 {

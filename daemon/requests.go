@@ -102,11 +102,13 @@ func (s *session) setNick(now time.Time, m *wire.SetNick) {
 // rename shows a change of nick as the old one leaving and the new one joining.
 func (r *room) rename(now time.Time, m *member) {
 	s := m.session
+	heard := m.hear
 	r.leave(now, m, "is now "+s.nick)
 	m.nick, m.key, m.quiet = s.nick, s.key, false
 	s.rooms[r.name] = m
 	r.hub.rooms[r.name] = r
 	r.enter(now, m)
+	m.hears(heard)
 }
 
 // named refuses a request of a session without a nick.
@@ -142,7 +144,8 @@ func (s *session) join(now time.Time, m *wire.Join) {
 		r.hub.rooms[r.name] = r
 		r.enter(now, in)
 	}
-	in.hear, in.paused = m.GetHear() && !in.observe, false
+	in.hears(m.GetHear() && !in.observe)
+	in.paused = false
 	s.joined(now, in, m)
 }
 
@@ -169,7 +172,7 @@ func (s *session) joined(now time.Time, in *member, m *wire.Join) {
 	answer := &wire.Joined{
 		Request: m.GetRequest(), Room: r.name, Newest: newest,
 		DelayMs: uint32(r.delay.Milliseconds()), LeadMs: uint32(r.lead.Milliseconds()),
-		AtUnixNs: now.UnixNano(),
+		AtUnixNs: now.UnixNano(), TickMs: uint32(r.relay.tick().Milliseconds()),
 	}
 	r.introduce(in, answer)
 	id := messages.ID()

@@ -35,7 +35,10 @@ func (s *session) resume(now time.Time, m *wire.Hello) {
 	s.rooms, old.rooms = old.rooms, nil
 	for _, in := range s.rooms {
 		// What the old session had queued may not have arrived: entries wait for the Join that says what has.
+		heard := in.hear
+		in.hears(false)
 		in.session, in.paused = s, true
+		in.hears(heard)
 	}
 	old.fade(now, s)
 	s.hub.log.Info("resumed", "nick", s.nick, "fingerprint", s.who, "address", s.addr)

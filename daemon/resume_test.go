@@ -306,7 +306,7 @@ func TestTakeoverAtTheSameAddress(t *testing.T) {
 
 // A session whose keys are used up ends a quarter after its peer should have made a new one.
 func TestUsedUpKeysEndASession(t *testing.T) {
-	if k := newHub(Config{}).keys; k != wire.RekeyLimits.Beyond() {
+	if k := newHub(Config{}, []*socket{memorySocket(nil)}).keys; k != wire.RekeyLimits.Beyond() {
 		t.Errorf("limits %v", k)
 	}
 	for name, lower := range map[string]func(*wire.KeyLimits){

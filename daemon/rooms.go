@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"hash/fnv"
 	"maps"
 	"net/netip"
 	"slices"
@@ -24,12 +25,12 @@ type room struct {
 	name    string
 	delay   time.Duration
 	lead    time.Duration
+	relay   *relay
 	fixed   bool // by configuration: it stays when it is empty
 	members []*member
 	roster  roster
 	news    news
 	voices  []*voice
-	bytes   int // in the delay lines
 }
 
 // member is one session in one room.
@@ -39,12 +40,13 @@ type member struct {
 	nick    string // as announced
 	key     string // its comparison form
 	hear    bool
-	observe bool // reads without being announced
-	quiet   bool // comes back after the daemon's restart: its joining is not told
-	paused  bool // gets no entries until its session has joined again
+	ear     *listener // nil: it never heard yet
+	observe bool      // reads without being announced
+	quiet   bool      // comes back after the daemon's restart: its joining is not told
+	paused  bool      // gets no entries until its session has joined again
 	cursor  uint64
 	since   time.Time
-	feeds   map[*voice]*feed // of the voices that it hears
+	renewed map[*voice]uint32 // SSRCs of voices that it hears under another than the others do
 
 	told  uint64 // number of the first change of the room that it was not told of
 	count uint32 // of members, as it was told last; 0: its Join is not answered yet
@@ -52,6 +54,7 @@ type member struct {
 
 func newRoom(h *hub, name string, delay time.Duration, fixed bool) *room {
 	r := &room{hub: h, name: name, delay: delay, lead: wire.Lead(delay), fixed: fixed}
+	r.relay = newRelay(h.plane, h.home(name), delay)
 	r.news.timer.run = r.tellNews
 	return r
 }
@@ -74,6 +77,36 @@ func (r *room) tidy() {
 	}
 }
 
+// home is the shard whose pump gives a room its turns.
+func (h *hub) home(name string) *shard {
+	sum := fnv.New32a()
+	_, _ = sum.Write([]byte(name)) // never fails
+	return h.plane.shards[sum.Sum32()%uint32(len(h.plane.shards))]
+}
+
+// hears has a member hear the room, or not.
+func (m *member) hears(yes bool) {
+	switch {
+	case yes == m.hear:
+	case yes:
+		if m.ear == nil || m.ear.link != m.session.link {
+			m.ear, m.renewed = &listener{link: m.session.link}, nil
+		}
+		m.room.relay.listen(m.ear)
+	default:
+		m.room.relay.ignore(m.ear)
+	}
+	m.hear = yes
+}
+
+// ssrcOf is the SSRC under which the member hears a voice.
+func (m *member) ssrcOf(v *voice) uint32 {
+	if ssrc, other := m.renewed[v]; other {
+		return ssrc
+	}
+	return v.ssrc
+}
+
 // enter makes m a member; the others hear of it when it is the first session of its nick.
 func (r *room) enter(now time.Time, m *member) {
 	r.members = append(r.members, m)
@@ -90,6 +123,7 @@ func (r *room) leave(now time.Time, m *member, reason string) {
 	if i < 0 {
 		return
 	}
+	m.hears(false)
 	r.members = slices.Delete(r.members, i, i+1)
 	delete(m.session.rooms, r.name)
 	if !m.observe && r.roster.remove(m) {

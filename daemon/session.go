@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pion/rtp"
-
 	"yodel/wire"
 	"yodel/wire/secure"
 	"yodel/wire/stream"
@@ -35,8 +33,7 @@ type session struct {
 	who     secure.Fingerprint
 	linger  *handshake // answers repeated flights until the peer's first authentic packet, or the end of its time
 	secrets *secure.Secrets
-	tx      *secure.Tx
-	rx      *secure.Rx
+	link    *link
 	stream  *stream.Stream
 	path    sessionPath
 
@@ -55,28 +52,27 @@ type session struct {
 	fades     time.Time      // when it ends at the latest, with a next one
 
 	began      time.Time
-	audioUntil time.Time // reports are frequent until then
 	nextReport time.Time
 	timer      timer
 	dirty      bool
-	received   uint64 // packets
-	behind     bool   // entries wait for room in the stream, or for credit
-	starved    bool   // the next stored one waits for credit
-	displaced  bool   // somebody else is at its address: nothing is sent
+	behind     bool // entries wait for room in the stream, or for credit
+	starved    bool // the next stored one waits for credit
+	displaced  bool // somebody else is at its address: nothing is sent
 	gone       bool
 }
 
-func newSession(h *hub, now time.Time, hs *handshake, secrets *secure.Secrets) (*session, error) {
+func newSession(h *hub, now time.Time, hs *handshake, via *shard, secrets *secure.Secrets) (*session, error) {
 	tx, rx, err := secrets.Protect()
 	if err != nil {
 		return nil, err
 	}
 	s := &session{
-		hub: h, addr: hs.from, who: secrets.Remote, linger: hs, secrets: secrets, tx: tx, rx: rx,
+		hub: h, addr: hs.from, who: secrets.Remote, linger: hs, secrets: secrets,
 		stream: stream.New(stream.Config{Local: wire.SSRCDaemon, Remote: wire.SSRCPeer, FirstSeq: wire.FirstSeq()}, now),
 		path:   sessionPath{key: secrets.PathKey()},
 		began:  now, nextReport: now.Add(wire.KeepaliveEvery),
 	}
+	s.link = &link{shard: via, session: s, rx: rx, tx: tx, to: via.socket.target(hs.from), heard: now}
 	_, _ = rand.Read(s.id[:]) // never fails
 	s.timer.run, s.path.timer.run = s.wake, s.ask
 	rx.Allow(wire.SSRCPeer)
@@ -86,13 +82,14 @@ func newSession(h *hub, now time.Time, hs *handshake, secrets *secure.Secrets) (
 }
 
 // protected takes an SRTP or SRTCP datagram.
-func (h *hub) protected(now time.Time, from netip.AddrPort, b []byte) {
+func (h *hub) protected(now time.Time, via *shard, from netip.AddrPort, b []byte) {
 	p := h.table[from]
 	if p == nil {
 		h.drops.count(dropUnknownAddress)
 		h.hint(now, from, b)
 		return
 	}
+	h.comesVia(from, p, via)
 	err := p.open(now, b)
 	switch {
 	case err == nil:
@@ -105,29 +102,49 @@ func (h *hub) protected(now time.Time, from netip.AddrPort, b []byte) {
 			h.drops.count(dropUnknownAddress)
 			h.hint(now, from, b)
 		}
-	case errors.Is(err, secure.ErrForeignSSRC):
-		h.drops.count(dropForeignSSRC)
-	case errors.Is(err, secure.ErrReplayed):
-		h.drops.count(dropDuplicate)
 	default:
-		h.drops.count(dropUnauthentic)
+		h.drops.count(whyNotOpened(err))
 	}
+}
+
+// whyNotOpened is the reason for which a datagram was not opened.
+func whyNotOpened(err error) drop {
+	switch {
+	case errors.Is(err, secure.ErrForeignSSRC):
+		return dropForeignSSRC
+	case errors.Is(err, secure.ErrReplayed):
+		return dropDuplicate
+	}
+	return dropUnauthentic
 }
 
 // open authenticates a datagram and hands on what is in it.
 func (s *session) open(now time.Time, b []byte) error {
-	rtcp := wire.KindOf(b) == wire.KindRTCP
-	var plain []byte
-	var err error
-	if rtcp {
-		plain, err = s.rx.OpenRTCP(s.hub.opened[:0], b)
-	} else {
-		plain, err = s.rx.OpenRTP(s.hub.opened[:0], b)
+	h, rtcp := s.hub, wire.KindOf(b) == wire.KindRTCP
+	s.link.shard.mu.Lock()
+	plain, err := s.link.open(now, h.opened[:0], b)
+	audio := err == nil && !rtcp && wire.SSRCOf(plain) != wire.SSRCPeer
+	var a arrival
+	if audio {
+		a, audio = s.link.arrival(&h.header, plain)
 	}
-	if err != nil {
+	s.link.shard.mu.Unlock()
+	switch {
+	case err != nil:
 		return err
+	case audio:
+		a.voice.relay.audio(now, nil, h.w, &a)
+	default:
+		s.opened(now, plain, rtcp)
 	}
-	s.received++
+	return nil
+}
+
+// opened takes an authentic packet that is not audio.
+func (s *session) opened(now time.Time, plain []byte, rtcp bool) {
+	if s.gone {
+		return
+	}
 	s.release()
 	s.stream.Heard(now)
 	if rtcp {
@@ -138,7 +155,6 @@ func (s *session) open(now time.Time, b []byte) error {
 	if !s.gone {
 		s.mark()
 	}
-	return nil
 }
 
 // release frees the state of DTLS: the peer has the keys.
@@ -149,23 +165,15 @@ func (s *session) release() {
 	}
 }
 
-// packet takes an authentic RTP packet.
+// packet takes an authentic RTP packet of the message stream.
 func (s *session) packet(now time.Time, plain []byte) {
-	var header rtp.Header
+	header := &s.hub.header
 	n, err := header.Unmarshal(plain)
-	if err != nil {
+	if err != nil || header.SSRC != wire.SSRCPeer || header.PayloadType != wire.PayloadMessage {
 		s.hub.drops.count(dropMalformed)
 		return
 	}
-	if header.SSRC != wire.SSRCPeer {
-		s.audio(now, &header, plain)
-		return
-	}
-	if header.PayloadType != wire.PayloadMessage {
-		s.hub.drops.count(dropMalformed)
-		return
-	}
-	if err := s.stream.HandlePacket(now, &header, plain[n:]); err != nil {
+	if err := s.stream.HandlePacket(now, header, plain[n:]); err != nil {
 		s.hub.drops.count(dropMalformed)
 		return
 	}
@@ -205,6 +213,8 @@ func (s *session) mark() {
 
 // wake is the session's timer.
 func (s *session) wake(now time.Time) {
+	_, _, heard := s.link.usage()
+	s.stream.Heard(heard)
 	s.stream.Advance(now)
 	if s.secrets != nil && !now.Before(s.began.Add(secure.HandshakeTimeout)) {
 		s.release()
@@ -269,37 +279,17 @@ func (s *session) deadline() time.Time {
 	return d
 }
 
-// sendRTP protects a packet and sends it. index is its extended sequence number. A packet that its receiver could not
-// place is not encrypted; when that is because of what it has missed, the stream has to go on under another SSRC, and follows is false.
-func (s *session) sendRTP(plain []byte, index uint64) (follows bool) {
-	if s.displaced {
-		s.hub.drops.count(dropDisplaced)
-		return true
+// sendRTP protects a packet of the message stream and sends it. index is its extended sequence number.
+func (s *session) sendRTP(plain []byte, index uint64) {
+	if err := s.link.sendRTP(s.hub.w, plain, index); err != nil {
+		s.hub.drops.count(why(err))
 	}
-	sealed, err := s.tx.SealRTP(s.hub.sealed[:0], plain, index)
-	switch {
-	case errors.Is(err, secure.ErrNewSSRCNeeded):
-		return false
-	case errors.Is(err, secure.ErrBeforeFirst), errors.Is(err, secure.ErrTooOld):
-		s.hub.drops.count(dropLate)
-	case err != nil:
-		s.hub.drops.count(dropSeal)
-	default:
-		s.hub.send(s.addr, sealed)
-	}
-	return true
 }
 
 func (s *session) sendRTCP(plain []byte) {
-	if s.displaced {
-		return
+	if err := s.link.sendRTCP(s.hub.w, plain); err != nil {
+		s.hub.drops.count(why(err))
 	}
-	sealed, err := s.tx.SealRTCP(s.hub.sealed[:0], plain)
-	if err != nil {
-		s.hub.drops.count(dropSeal)
-		return
-	}
-	s.hub.send(s.addr, sealed)
 }
 
 // bye tells the peer that the session ends, once.

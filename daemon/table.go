@@ -61,9 +61,10 @@ func (h *hub) begin(p *place, from netip.AddrPort, random [32]byte, first []byte
 		return
 	}
 	h.pending++
+	defer h.routed(from, p)
 	ctx, cancel := context.WithCancel(context.Background())
 	hs := &handshake{from: from, random: random, cancel: cancel}
-	hs.conn = secure.NewMemConn(func(b []byte) { _ = h.out(from, b) }) // a lost datagram is sent again
+	hs.conn = secure.NewMemConn(func(b []byte) { _ = h.out(b, from) }) // a lost datagram is sent again
 	p.pending = hs
 	_ = hs.conn.Feed(first)
 	admit := func(secure.Fingerprint) error { return nil } // access is open to everyone who has a key
@@ -86,11 +87,12 @@ func (h *hub) finished(now time.Time, hs *handshake, secrets *secure.Secrets, er
 	}
 	p.pending = nil
 	h.pending--
+	defer h.routed(hs.from, p)
 	if err != nil {
 		h.log.Debug("handshake failed", "address", hs.from, "error", err)
 		return
 	}
-	s, err := newSession(h, now, hs, secrets)
+	s, err := newSession(h, now, hs, p.via, secrets)
 	if err != nil {
 		secrets.Free()
 		h.log.Warn("handshake gave no keys", "address", hs.from, "error", err)
@@ -99,8 +101,8 @@ func (h *hub) finished(now time.Time, hs *handshake, secrets *secure.Secrets, er
 	if old := p.session; old != nil && old.who == s.who {
 		s.replaces = old
 	}
-	p.settle(now, s)
-	hs.early.Drain(func(b []byte) { h.protected(now, hs.from, b) })
+	h.settle(now, hs.from, p, s)
+	hs.early.Drain(func(b []byte) { h.protected(now, p.via, hs.from, b) })
 }
 
 // cancelHandshakes ends all that are running.
@@ -115,9 +117,7 @@ func (h *hub) cancelHandshakes() {
 	}
 }
 
-// send gives a datagram to the network. What the kernel does not take is counted, and repaired like any other loss.
+// send gives a datagram to the network at the end of the turn. What the kernel does not take is counted, and repaired like any other loss.
 func (h *hub) send(to netip.AddrPort, b []byte) {
-	if err := h.out(to, b); err != nil {
-		h.drops.count(dropSend)
-	}
+	h.w.add(h.w.s.target(to), append(h.w.space(), b...))
 }

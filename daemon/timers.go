@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// timer is one entry of the loop's timers: something of which only the next moment counts.
+// timer is something of which only the next moment counts.
 type timer struct {
 	at    time.Time
 	index int // in the heap + 1; 0: not set
 	run   func(now time.Time)
 }
 
-// timers are ordered by time. They belong to the loop.
+// timers are ordered by time: those of the hub, and those of each shard.
 type timers []*timer
 
 // set moves a timer; the zero time stops it.
@@ -38,11 +38,17 @@ func (ts timers) next() time.Time {
 	return ts[0].at
 }
 
+// due takes out the first timer if it is due, else it gives nil.
+func (ts *timers) due(now time.Time) *timer {
+	if len(*ts) == 0 || (*ts)[0].at.After(now) {
+		return nil
+	}
+	return heap.Pop(ts).(*timer)
+}
+
 // fire runs all timers that are due. A timer is stopped before it runs.
 func (ts *timers) fire(now time.Time) {
-	for len(*ts) > 0 && !(*ts)[0].at.After(now) {
-		t := (*ts)[0]
-		heap.Remove(ts, 0)
+	for t := ts.due(now); t != nil; t = ts.due(now) {
 		t.run(now)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,6 +28,8 @@ type world struct {
 	posts   map[netip.AddrPort]*outpost
 	deliver func(to *client, b []byte) // the way from the daemon to a peer
 	stop    func()
+	shards  [2]sync.Mutex // a shard has one reader
+	outs    [2]*writer    // the readers'
 }
 
 // newWorld starts the loop. It must be called in a synctest bubble; the test's end stops everything.
@@ -40,9 +43,9 @@ func newWorld(t *testing.T, cfg Config) *world {
 	if err := cfg.check(); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, server: newServer(cfg), clients: make(map[netip.AddrPort]*client), posts: make(map[netip.AddrPort]*outpost)}
+	w := &world{t: t, clients: make(map[netip.AddrPort]*client), posts: make(map[netip.AddrPort]*outpost)}
 	w.deliver = func(to *client, b []byte) { to.arrives(b) }
-	w.server.hub.out = func(to netip.AddrPort, b []byte) error {
+	out := func(b []byte, to netip.AddrPort) error {
 		if c := w.clients[to]; c != nil {
 			w.deliver(c, append([]byte(nil), b...))
 		} else if o := w.posts[to]; o != nil {
@@ -50,11 +53,19 @@ func newWorld(t *testing.T, cfg Config) *world {
 		}
 		return nil
 	}
+	w.server = newServer(cfg, []*socket{memorySocket(out), memorySocket(out)})
+	w.server.hub.out = out
+	for i, sh := range w.server.hub.plane.shards {
+		w.outs[i] = newWriter(sh.socket)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
+	var pumps sync.WaitGroup
+	w.server.pumps(&pumps)
 	go w.server.loop(ctx)
 	w.stop = func() {
 		cancel()
 		<-w.server.done
+		pumps.Wait()
 		w.server.finish()
 		for _, c := range w.clients {
 			c.stop()
@@ -63,13 +74,20 @@ func newWorld(t *testing.T, cfg Config) *world {
 	return w
 }
 
-// send brings a datagram to the daemon.
+// memorySocket is a socket that only sends.
+func memorySocket(out func(b []byte, to netip.AddrPort) error) *socket { return &socket{write: out} }
+
+// send brings a datagram to the daemon: which shard it comes to is the port's choice.
 func (w *world) send(from netip.AddrPort, b []byte) {
-	buf := w.server.pool.Get().(*[wire.MaxDatagram + 1]byte)
-	select {
-	case w.server.in <- arrival{from: from, n: copy(buf[:], b), buf: buf}:
-	case <-w.server.done:
-	}
+	sh := w.server.hub.plane.shards[from.Port()%2]
+	w.shards[sh.index].Lock()
+	defer w.shards[sh.index].Unlock()
+	w.receive(sh, from, b)
+}
+
+func (w *world) receive(sh *shard, from netip.AddrPort, b []byte) {
+	sh.receive(time.Now(), []inbound{{from, b}}, w.outs[sh.index])
+	w.outs[sh.index].flush()
 }
 
 // client is a peer of the simplest kind.

@@ -115,6 +115,7 @@ type Joined struct {
 	Replay      uint64        // how many messages are going to be replayed, up to Newest
 	Truncated   bool          // what was asked for is not all there any more
 	Delay, Lead time.Duration // of the echo, and how early audio is sent
+	Tick        time.Duration // how much earlier or later than that it may be sent, in a live room only later
 	Members     []Member      // by nick; in a room of over 200 only those who talk
 	Count       int           // of all members
 	At          time.Time     // local clock at the moment the answer came
@@ -159,7 +160,7 @@ func roomInfoOf(r *wire.RoomInfo) RoomInfo {
 func joinedOf(j *wire.Joined, at time.Time) *Joined {
 	return &Joined{
 		Room: j.GetRoom(), LogID: j.GetLogId(), Newest: j.GetNewest(), Replay: j.GetReplay(), Truncated: j.GetTruncated(),
-		Delay: millis(j.GetDelayMs()), Lead: millis(j.GetLeadMs()), Members: membersOf(j.GetMembers()), Count: max(int(j.GetCount()), len(j.GetMembers())), At: at,
+		Delay: millis(j.GetDelayMs()), Lead: millis(j.GetLeadMs()), Tick: millis(j.GetTickMs()), Members: membersOf(j.GetMembers()), Count: max(int(j.GetCount()), len(j.GetMembers())), At: at,
 	}
 }
 

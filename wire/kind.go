@@ -1,5 +1,7 @@
 package wire
 
+import "encoding/binary"
+
 // Kind is the kind of a datagram, told by its first bytes.
 type Kind uint8
 
@@ -55,3 +57,6 @@ func (k Kind) String() string {
 	}
 	return "unknown"
 }
+
+// SSRCOf reads the SSRC of an RTP packet (RFC 3550, 5.1), which KindOf or its authenticity has shown to be one.
+func SSRCOf(packet []byte) uint32 { return binary.BigEndian.Uint32(packet[8:]) }

@@ -1139,6 +1139,7 @@ type Joined struct {
 	AtUnixNs      int64                  `protobuf:"varint,10,opt,name=at_unix_ns,json=atUnixNs,proto3" json:"at_unix_ns,omitempty"` // the daemon's clock
 	Talking       []*TalkStart           `protobuf:"bytes,11,rep,name=talking,proto3" json:"talking,omitempty"`                      // streams that are still to be heard
 	Count         uint32                 `protobuf:"varint,12,opt,name=count,proto3" json:"count,omitempty"`                         // of all members
+	TickMs        uint32                 `protobuf:"varint,13,opt,name=tick_ms,json=tickMs,proto3" json:"tick_ms,omitempty"`         // how far from its time audio may be sent, so that packets go together
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1253,6 +1254,13 @@ func (x *Joined) GetTalking() []*TalkStart {
 func (x *Joined) GetCount() uint32 {
 	if x != nil {
 		return x.Count
+	}
+	return 0
+}
+
+func (x *Joined) GetTickMs() uint32 {
+	if x != nil {
+		return x.TickMs
 	}
 	return 0
 }
@@ -2698,7 +2706,7 @@ const file_wire_yodel_proto_rawDesc = "" +
 	"\x05after\x18\x06 \x01(\v2\f.yodel.AfterH\x00R\x05after\x12\x12\n" +
 	"\x04hear\x18\a \x01(\bR\x04hear\x12\x18\n" +
 	"\aobserve\x18\b \x01(\bR\aobserveB\x06\n" +
-	"\x04from\"\xd8\x02\n" +
+	"\x04from\"\xf1\x02\n" +
 	"\x06Joined\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\x04R\arequest\x12\x12\n" +
 	"\x04room\x18\x02 \x01(\tR\x04room\x12\x15\n" +
@@ -2713,7 +2721,8 @@ const file_wire_yodel_proto_rawDesc = "" +
 	"at_unix_ns\x18\n" +
 	" \x01(\x03R\batUnixNs\x12*\n" +
 	"\atalking\x18\v \x03(\v2\x10.yodel.TalkStartR\atalking\x12\x14\n" +
-	"\x05count\x18\f \x01(\rR\x05count\"5\n" +
+	"\x05count\x18\f \x01(\rR\x05count\x12\x17\n" +
+	"\atick_ms\x18\r \x01(\rR\x06tickMs\"5\n" +
 	"\x05Leave\x12\x18\n" +
 	"\arequest\x18\x01 \x01(\x04R\arequest\x12\x12\n" +
 	"\x04room\x18\x02 \x01(\tR\x04room\"4\n" +

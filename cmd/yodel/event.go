@@ -124,12 +124,17 @@ func (sh *shell) tellTalking(ev *peer.Talking, now time.Time) {
 // tellJoined prints the line that starts every command which stays in a room.
 func (sh *shell) tellJoined(j *peer.Joined, at time.Time) {
 	delay := "delay " + exact(j.Delay)
-	if j.Delay == 0 {
+	switch {
+	case j.Delay == 0 && j.Tick > 0:
+		delay = "live, no delay but up to " + exact(j.Tick) + " when several talk"
+	case j.Delay == 0:
 		delay = "live, no delay"
+	case j.Tick > 0:
+		delay += " ± " + exact(j.Tick)
 	}
 	o := joinedObject{
 		Type: "joined", Room: j.Room, Log: hex.EncodeToString(j.LogID), Newest: j.Newest,
-		Delay: j.Delay.Seconds(), Lead: j.Lead.Seconds(), At: stamp(at), Members: memberObjects(j.Members), Count: j.Count,
+		Delay: j.Delay.Seconds(), Lead: j.Lead.Seconds(), Tick: j.Tick.Seconds(), At: stamp(at), Members: memberObjects(j.Members), Count: j.Count,
 	}
 	if isCrowd(j) {
 		sh.crowdTold = time.Now()

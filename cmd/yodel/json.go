@@ -66,6 +66,7 @@ type (
 		At      string         `json:"at"`      // of hear: the instant of sample 0
 		Members []memberObject `json:"members"` // in a room of over 200 those who talk
 		Count   int            `json:"count"`   // of all
+		Tick    float64        `json:"tick"`
 	}
 	memberObject struct {
 		Nick        string `json:"nick"`

@@ -167,6 +167,8 @@ func TestJoinedLine(t *testing.T) {
 		},
 		{peer.Joined{Room: "lobby", Delay: 250 * time.Millisecond}, "joined lobby; delay 0.25 s; here: nobody\n"},
 		{peer.Joined{Room: "hall"}, "joined hall; live, no delay; here: nobody\n"},
+		{peer.Joined{Room: "hall", Tick: 5 * time.Millisecond}, "joined hall; live, no delay but up to 0.005 s when several talk; here: nobody\n"},
+		{peer.Joined{Room: "hall", Delay: time.Second, Tick: 10 * time.Millisecond}, "joined hall; delay 1 s ± 0.01 s; here: nobody\n"},
 		{peer.Joined{Room: "r", Members: many}, "joined r; live, no delay; here: " + strings.Repeat("n, ", maxNamed) + "and 3 more\n"},
 		{
 			peer.Joined{Room: "lobby", Delay: 10 * time.Second, Members: []peer.Member{{Nick: "alice"}}, Count: 5000},

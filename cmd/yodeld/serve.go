@@ -32,6 +32,14 @@ func serveCommand(stdout, stderr io.Writer) *cli.Command {
 			stateFlag(),
 			&cli.DurationFlag{Name: "delay", Value: daemon.DefaultDelay, Usage: "echo `DELAY` of rooms without one of their own; 0 is a live room"},
 			&cli.StringSliceFlag{Name: "room", Usage: "a room that is always there, `NAME=DELAY`; may be given again"},
+			&cli.DurationFlag{
+				Name: "gather", Value: daemon.DefaultGather,
+				Usage: "in a live room where several talk gather their packets for up to `TIME`; 0 sends each at once",
+			},
+			&cli.DurationFlag{
+				Name: "grid", Value: daemon.DefaultGrid,
+				Usage: "play rooms with a delay out every `TIME`, so that packets leave up to half of it early or late; 0: each at its own time",
+			},
 			&cli.BoolFlag{Name: "log-messages", Usage: "put the text of messages into the log"},
 			&cli.StringFlag{
 				Name: "presence-address", Value: string(daemon.AddressPrivate),
@@ -79,6 +87,7 @@ func notify(log *slog.Logger, state string) {
 func config(c *cli.Context, stderr io.Writer) (daemon.Config, error) {
 	cfg := daemon.Config{
 		Delay: c.Duration("delay"), LogMessages: c.Bool("log-messages"),
+		Gather: c.Duration("gather"), Grid: c.Duration("grid"),
 		ShowAddress: daemon.AddressRule(c.String("presence-address")), Software: "yodeld/" + version,
 		Logger: logger(stderr, c.Bool("verbose")),
 	}

@@ -8,7 +8,7 @@
 //	Handshake    DTLS 1.2 over a MemConn; both sides show a certificate
 //	Secrets      what a handshake leaves: the other side's fingerprint and the SRTP keys
 //	EarlyQueue   the few packets that come before the keys do
-//	Tx, Rx       SRTP and SRTCP, one direction each
+//	Tx, Rx       SRTP and SRTCP, one direction each; TxStream is what Tx sends under one SSRC
 //	PathRequest  where a session is to be found now: asked and answered under its PathKey (STUN)
 //
 // # The way of a handshake
@@ -35,6 +35,25 @@
 // take only the one that the other side makes. Else a request that is sent back to its sender would be authentic. To packets from an
 // address that it does not know the daemon answers Validator.Hint, which is not authentic and so no more than a reason to ask.
 // Who counts, who waits and when a session moves is the callers' business; nothing here keeps state.
+//
+// # Protection
+//
+//	Tx  ── ssrcs ──► TxStream: R1, R6, indices ──┐
+//	                                             ├─► transform: aead (AEAD_AES_128_GCM) or library (AES128_CM_HMAC_SHA1_80)
+//	Rx  ── ssrcs ──► source: guess, replays ─────┘
+//
+// What was sent and received is kept here, once for both profiles: the indices of each SSRC, the guess of the rollover counter (RFC 3711,
+// 3.3.1), the replay windows (RFC 3711, 3.3.2). A transform is told the index of a packet and only encrypts. That of AES-GCM (RFC 7714)
+// is this package's own, on crypto/cipher: a header, a nonce and a call. The other one is the SRTP library's, for foreign peers; its
+// AES-GCM is what the tests hold the own one against, byte for byte.
+//
+// A packet of 92 bytes is sealed or opened in the time that AES-GCM takes and about 20 ns; the library takes 100 ns more, and allocates
+// for a forged packet. Rx looks at the header, the SSRC and the replay window before it deciphers: a replay costs 20 ns, a
+// forgery as much as a packet. No packet and no error allocates, but the first of an SSRC and SRTCP's first after a garbage collection.
+// A relay that sends one packet to many keeps the TxStream of each receiver.
+//
+// Tx and Rx of a session that only sends messages hold 2 KiB. Of that 1.5 KiB are the two ciphers of SRTP. Those of SRTCP would be
+// as large; they are held by weak pointers, so that they live through a busy time and not through an idle one.
 //
 // # Rules of the keys
 //

@@ -56,7 +56,8 @@ var (
 var (
 	// ErrMalformed is a packet that is no RTP or RTCP, or too short to be protected.
 	ErrMalformed = errors.New("malformed packet")
-	// ErrIndex is an index whose low 16 bits are not the packet's sequence number.
+	// ErrIndex is an index whose low 16 bits are not the packet's sequence number, that has 64 bits, or that comes with a packet of another SSRC
+	// than the stream's.
 	ErrIndex = errors.New("index does not belong to the packet")
 	// ErrBeforeFirst is a packet before the start of its SSRC (rule R1); it is to be dropped.
 	ErrBeforeFirst = errors.New("packet before the first of its SSRC")
@@ -64,6 +65,8 @@ var (
 	ErrTooOld = errors.New("packet older than the replay window")
 	// ErrNewSSRCNeeded is a packet too far ahead of the last one (rule R6); the stream must get a new SSRC.
 	ErrNewSSRCNeeded = errors.New("jump needs a new SSRC")
+	// ErrExhausted is an SSRC under which as many SRTCP packets were sent as the keys are good for.
+	ErrExhausted = errors.New("keys are used up")
 	// ErrForeignSSRC is a packet with an SSRC that the other side does not own.
 	ErrForeignSSRC = errors.New("foreign SSRC")
 	// ErrReplayed is a packet that was received before or is older than the replay window.

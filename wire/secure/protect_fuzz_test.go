@@ -2,9 +2,6 @@ package secure
 
 import (
 	"bytes"
-	"encoding/binary"
-	"errors"
-	"slices"
 	"testing"
 )
 
@@ -65,35 +62,3 @@ func fuzzOpen(f *testing.F, rtcp bool) {
 
 func FuzzOpenRTP(f *testing.F)  { fuzzOpen(f, false) }
 func FuzzOpenRTCP(f *testing.F) { fuzzOpen(f, true) }
-
-func BenchmarkSealRTP(b *testing.B) {
-	for _, profile := range profiles {
-		b.Run(profile.String(), func(b *testing.B) {
-			tx, _ := direction(b, profile)
-			packet := slices.Concat(rtpPacket(1, 0)[:minRTP], make([]byte, 160))
-			dst := make([]byte, 0, 1200)
-			b.ReportAllocs()
-			for index := uint64(0); b.Loop(); index++ {
-				binary.BigEndian.PutUint16(packet[2:], uint16(index))
-				if _, err := tx.SealRTP(dst, packet, index); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
-func BenchmarkOpenForged(b *testing.B) {
-	tx, rx := direction(b, profiles[0])
-	rx.Allow(1)
-	sealed := mustSeal(b, tx, 1, 1)
-	wantOpen(b, rx, sealed, rtpPacket(1, 1))
-	sealed[3] = 2
-	dst := make([]byte, 0, 1200)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := rx.OpenRTP(dst, sealed); !errors.Is(err, ErrAuth) {
-			b.Fatal(err)
-		}
-	}
-}

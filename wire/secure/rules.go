@@ -12,28 +12,42 @@ const (
 // 2^14 packets before such a jump, five minutes of Opus, and still guesses right.
 const MaxJump = 1 << 14
 
-// sent is what Tx knows about an SSRC: the extended indices of the caller's that were encrypted under it.
+// sent is what Tx knows about an SSRC: the extended indices of the caller's that were encrypted under it. All 0, nothing was.
 type sent struct {
-	base    uint64 // where rollover counter 0 begins: the first index without its low 16 bits
-	highest uint64
-}
-
-func newSent(first uint64) *sent {
-	return &sent{base: first &^ 0xffff, highest: first}
+	base uint64 // where rollover counter 0 begins: the first index without its low 16 bits
+	next uint64 // after the highest; 0 before the first
 }
 
 // check holds rules R1 and R6. The rollover counter of an index that passes is (index-base)>>16 at both ends:
 // such indices are less than 2^15 away from the newest one, and none is before counter 0.
 func (s *sent) check(index uint64) error {
 	switch {
+	case index>>63 != 0: // so that no sum here overflows
+		return ErrIndex
+	case s.next == 0:
+		return nil
 	case index < s.base:
 		return ErrBeforeFirst
-	case index+WindowRTP <= s.highest:
+	case index+WindowRTP < s.next:
 		return ErrTooOld
-	case index > s.highest+MaxJump:
+	case index >= s.next+MaxJump, index-s.base > maxIndexRTP:
 		return ErrNewSSRCNeeded
 	}
 	return nil
 }
 
-func (s *sent) add(index uint64) { s.highest = max(s.highest, index) }
+// under is the index of SRTP, rollover counter and sequence number, under which an index that passes is encrypted.
+func (s *sent) under(index uint64) uint64 {
+	if s.next == 0 {
+		return index & 0xffff
+	}
+	return index - s.base
+}
+
+// add enters an index that was encrypted.
+func (s *sent) add(index uint64) {
+	if s.next == 0 {
+		s.base = index &^ 0xffff
+	}
+	s.next = max(s.next, index+1)
+}

@@ -36,6 +36,9 @@ func TestRulesOfAnIndex(t *testing.T) {
 		"R6: many turns":                 {[]uint64{5}, 5 + 1<<40, ErrNewSSRCNeeded},
 		"R6: from the newest, not last":  {[]uint64{5, MaxJump, MaxJump - 3}, 2 * MaxJump, nil},
 		"the numbers may begin anywhere": {[]uint64{1<<50 + 7}, 1<<50 + 8, nil},
+		"but have 63 bits":               {nil, 1 << 63, ErrIndex},
+		"all the time":                   {[]uint64{1<<63 - 1}, 1 << 63, ErrIndex},
+		"to the last":                    {[]uint64{1<<63 - 2}, 1<<63 - 1, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tx, _ := direction(t, profiles[0])
@@ -51,6 +54,66 @@ func TestRulesOfAnIndex(t *testing.T) {
 				t.Errorf("refused, but %q and %d packets", got, tx.Packets()-before)
 			}
 		})
+	}
+}
+
+// RFC 3711, 9.2: after 2^48 packets of SRTP and 2^31 of SRTCP the keys are used up.
+func TestNoIndexComesAgainWhenAllWereUsed(t *testing.T) {
+	tx, _ := direction(t, gcm)
+	const base = 5 << 16
+	mustSeal(t, tx, 1, base)
+	s := tx.Stream(1)
+	s.sent.next = base + maxIndexRTP
+	if sealed := mustSeal(t, tx, 1, base+maxIndexRTP); !bytes.Equal(sealed, deriveAll(t, gcm, testKey(gcm), 0).rtp(t, rtpPacket(1, base+maxIndexRTP), 1<<32-1)) {
+		t.Errorf("the last packet is %x", sealed)
+	}
+	if _, err := tx.SealRTP(nil, rtpPacket(1, base+maxIndexRTP+1), base+maxIndexRTP+1); !errors.Is(err, ErrNewSSRCNeeded) {
+		t.Errorf("one more: %v, want ErrNewSSRCNeeded", err)
+	}
+	s.reports = maxIndexRTCP - 1
+	if sealed, err := tx.SealRTCP(nil, report(1)); err != nil || !bytes.Equal(sealed, deriveAll(t, gcm, testKey(gcm), 3).rtcp(t, report(1), maxIndexRTCP)) {
+		t.Errorf("the last report is %x, %v", sealed, err)
+	}
+	if got, err := tx.SealRTCP([]byte("kept"), report(1)); !errors.Is(err, ErrExhausted) || string(got) != "kept" {
+		t.Errorf("one more report: %q, %v, want ErrExhausted", got, err)
+	}
+}
+
+// A stream and Tx seal the same, and know of each other's packets.
+func TestAStreamIsThatOfItsTx(t *testing.T) {
+	for _, profile := range profiles {
+		tx, rx := direction(t, profile)
+		rx.Allow(1)
+		s := tx.Stream(1)
+		if tx.Stream(1) != s || tx.SSRCs() != 1 {
+			t.Errorf("another stream of the SSRC, or %d SSRCs", tx.SSRCs())
+		}
+		sealed, err := s.Seal(nil, rtpPacket(1, 1<<16+5), 1<<16+5)
+		if err != nil || !bytes.Equal(sealed, mustSeal(t, tx, 1, 1<<16+5)) {
+			t.Errorf("sealed %x, %v", sealed, err)
+		}
+		wantOpen(t, rx, sealed, rtpPacket(1, 1<<16+5))
+		mustSeal(t, tx, 1, 1<<16+2000)
+		for name, c := range map[string]struct {
+			packet []byte
+			index  uint64
+			want   error
+		}{
+			"before the first":     {rtpPacket(1, 7), 7, ErrBeforeFirst},
+			"after Tx's":           {rtpPacket(1, 7), 1<<16 + 7, ErrTooOld},
+			"far ahead":            {rtpPacket(1, 0), 3 << 16, ErrNewSSRCNeeded},
+			"of another SSRC":      {rtpPacket(2, 1), 1<<16 + 1, ErrIndex},
+			"of another index":     {rtpPacket(1, 1), 1<<16 + 2, ErrIndex},
+			"no packet":            {rtpPacket(1, 1)[:11], 1<<16 + 1, ErrMalformed},
+			"a header without end": {with(rtpPacket(1, 1), 0, 0x8f), 1<<16 + 1, ErrMalformed},
+		} {
+			if got, err := s.Seal([]byte("kept"), c.packet, c.index); !errors.Is(err, c.want) || string(got) != "kept" {
+				t.Errorf("%s: %q, %v, want %v", name, got, err, c.want)
+			}
+		}
+		if tx.Packets() != 3 {
+			t.Errorf("%d packets", tx.Packets())
+		}
 	}
 }
 

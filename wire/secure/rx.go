@@ -2,137 +2,130 @@ package secure
 
 import (
 	"encoding/binary"
-	"errors"
 	"slices"
 
-	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/srtp/v3"
 )
 
 // Rx opens what the other side of a session sends. One goroutine owns it. It opens nothing until Allow.
 type Rx struct {
-	context *srtp.Context
-	tagLen  int // of SRTP
-	header  rtp.Header
-	report  rtcp.Header
-	sources map[uint32]*source
+	transform transform
+	sources   ssrcs[source]
+	tagLen    uint8 // of SRTP and of SRTCP
+	afterRTCP uint8 // the length of what comes after the index of an SRTCP packet
 }
 
-// source is an SSRC that was allowed at some time.
+// source is an SSRC that was allowed at some time, and what was received under it.
 type source struct {
 	allowed bool
-	heard   bool // a packet of it was authentic
+	heard   bool // an SRTP packet of it was authentic
+
+	newestReport uint32 // index of SRTCP
+	newest       uint64 // index of SRTP
+	packets      [WindowRTP / 64]uint64
+	reports      [WindowRTCP / 64]uint64
 }
 
 func newRx(profile srtp.ProtectionProfile, master masterKey) (*Rx, error) {
-	context, err := srtp.CreateContext(master.key, master.salt, profile,
-		srtp.SRTPReplayProtection(WindowRTP), srtp.SRTCPReplayProtection(WindowRTCP))
+	transform, err := newTransform(profile, master)
 	if err != nil {
 		return nil, err
 	}
-	tagLen := OverheadRTP
 	if profile == srtp.ProtectionProfileAes128CmHmacSha1_80 {
-		tagLen = 10
+		return &Rx{transform: transform, tagLen: 10, afterRTCP: 10}, nil // RFC 3711, 3.4: the tag comes last
 	}
-	return &Rx{context: context, tagLen: tagLen, sources: map[uint32]*source{}}, nil
+	return &Rx{transform: transform, tagLen: tagLen}, nil // RFC 7714, 9.2: the index comes last
 }
 
-// Allow says that the other side owns this SSRC. Every SSRC that was ever allowed and used keeps about
-// 300 bytes for as long as Rx, so the owner of the session bounds their number.
-func (r *Rx) Allow(ssrc uint32) {
-	if s := r.sources[ssrc]; s != nil {
-		s.allowed = true
-		return
-	}
-	r.sources[ssrc] = &source{allowed: true}
-}
+// Allow says that the other side owns this SSRC. Every SSRC that was ever allowed keeps about
+// 200 bytes for as long as Rx, so the owner of the session bounds their number.
+func (r *Rx) Allow(ssrc uint32) { r.sources.findOrAdd(ssrc).allowed = true }
 
 // Disallow takes an SSRC back. What was received under it stays known, so that nothing can be replayed if
 // it is allowed again.
 func (r *Rx) Disallow(ssrc uint32) {
-	if s := r.sources[ssrc]; s != nil {
+	if s, _ := r.sources.find(ssrc); s != nil {
 		s.allowed = false
 	}
+}
+
+// allowed gives the source of an SSRC, nil if it is not allowed.
+func (r *Rx) allowed(ssrc uint32) *source {
+	if s, _ := r.sources.find(ssrc); s != nil && s.allowed {
+		return s
+	}
+	return nil
 }
 
 // SSRCs is how many SSRCs were ever allowed.
 func (r *Rx) SSRCs() int { return len(r.sources) }
 
-// OpenRTP appends the RTP packet of an SRTP packet to dst. ErrForeignSSRC comes before any cryptography, then
-// ErrReplayed, then ErrAuth; ErrMalformed is what is no SRTP. There is no allocation when dst has room for the
-// packet, but for the first packet of an SSRC and for errors. dst must not overlap packet. After an error nothing
-// has changed.
+// OpenRTP appends the RTP packet of an SRTP packet to dst. ErrMalformed is what is no SRTP. ErrForeignSSRC and then ErrReplayed
+// come before any cryptography, ErrAuth after it. There is no allocation when dst has room for the packet, errors included
+// (AES128_CM_HMAC_SHA1_80: but for the first packet of an SSRC and for ErrAuth). dst must not overlap packet. After an
+// error nothing has changed but the room behind dst.
 func (r *Rx) OpenRTP(dst, packet []byte) ([]byte, error) {
-	if len(packet) < minRTP+r.tagLen || packet[0]>>6 != 2 {
+	header := headerLen(packet)
+	if header == 0 || len(packet) < header+int(r.tagLen) || isCryptex(packet[:header]) {
 		return dst, ErrMalformed
 	}
-	ssrc := binary.BigEndian.Uint32(packet[8:])
-	from := r.sources[ssrc]
-	if from == nil || !from.allowed {
+	from := r.allowed(ssrcOf(packet))
+	if from == nil {
 		return dst, ErrForeignSSRC
 	}
+	index := guess(from.newest, sequenceOf(packet))
+	if replays(from.packets[:]).has(from.newest, index) {
+		return dst, ErrReplayed
+	}
 	dst = slices.Grow(dst, len(packet))
-	opened, err := r.context.DecryptRTP(dst[len(dst):], packet, &r.header)
-	if err != nil && !from.heard && errors.Is(err, srtp.ErrFailedToVerifyAuthTag) {
-		opened, err = r.afterWrap(dst[len(dst):], packet, ssrc)
+	opened, err := r.transform.openRTP(dst, packet, header, index)
+	if err != nil && !from.heard {
+		// Nothing is known of the SSRC: its first packets may have been lost up to the wrap of their sequence numbers.
+		index += 1 << 16
+		opened, err = r.transform.openRTP(dst, packet, header, index)
 	}
 	if err != nil {
-		return dst, r.why(packet, err)
+		return dst, err
 	}
 	from.heard = true
-	return dst[:len(dst)+len(opened)], nil
+	from.newest = replays(from.packets[:]).add(from.newest, index)
+	return opened, nil
 }
 
-// afterWrap tries the rollover counter 1 for an SSRC of which nothing is known: its first packets may have been lost
-// up to the wrap of their sequence numbers.
-func (r *Rx) afterWrap(dst, packet []byte, ssrc uint32) ([]byte, error) {
-	r.context.SetROC(ssrc, 1)
-	opened, err := r.context.DecryptRTP(dst, packet, &r.header)
-	if err != nil {
-		r.context.SetROC(ssrc, 0)
+// isCryptex reports whether a header says that its extension is encrypted (RFC 9335, 4), which nobody here does.
+func isCryptex(header []byte) bool {
+	if header[0]&0x10 == 0 {
+		return false
 	}
-	return opened, err
-}
-
-// why names the reason for which the library did not open an RTP packet. Its error for a replay has no name: it is the
-// one that is left.
-func (r *Rx) why(packet []byte, err error) error {
-	if errors.Is(err, srtp.ErrFailedToVerifyAuthTag) {
-		return ErrAuth
-	}
-	n, err := r.header.Unmarshal(packet)
-	if err != nil || len(packet) < n+r.tagLen || isCryptex(&r.header) {
-		return ErrMalformed
-	}
-	return ErrReplayed
-}
-
-// isCryptex reports whether a packet has its header extension encrypted (RFC 9335, 4), which nobody here does.
-func isCryptex(h *rtp.Header) bool {
-	return h.Extension && (h.ExtensionProfile == rtp.CryptexProfileOneByte || h.ExtensionProfile == rtp.CryptexProfileTwoByte)
+	profile := binary.BigEndian.Uint16(header[minRTP+4*int(header[0]&0xf):])
+	return profile == rtp.CryptexProfileOneByte || profile == rtp.CryptexProfileTwoByte
 }
 
 // OpenRTCP appends the compound RTCP packet of an SRTCP packet to dst. The sender's SSRC in its first header must
-// be allowed. Errors and overlap are as with OpenRTP; the library allocates 16 bytes.
+// be allowed. Errors and overlap are as with OpenRTP; a packet that says it is not encrypted is ErrAuth, whoever made it. There is no
+// allocation but for the first packet after a garbage collection (AES128_CM_HMAC_SHA1_80: 16 bytes a packet, and errors).
 func (r *Rx) OpenRTCP(dst, packet []byte) ([]byte, error) {
-	if len(packet) < minRTCP+r.tagLen+srtcpIndex || packet[0]>>6 != 2 {
+	if len(packet) < minRTCP+int(r.tagLen)+srtcpIndex || packet[0]>>6 != 2 {
 		return dst, ErrMalformed
 	}
-	from := r.sources[binary.BigEndian.Uint32(packet[4:])]
-	if from == nil || !from.allowed {
+	from := r.allowed(senderOf(packet))
+	if from == nil {
 		return dst, ErrForeignSSRC
 	}
-	dst = slices.Grow(dst, len(packet))
-	opened, err := r.context.DecryptRTCP(dst[len(dst):], packet, &r.report)
-	switch {
-	case err == nil:
-		return dst[:len(dst)+len(opened)], nil
-	case errors.Is(err, srtp.ErrFailedToVerifyAuthTag):
+	word := binary.BigEndian.Uint32(packet[len(packet)-srtcpIndex-int(r.afterRTCP):])
+	if word&isEncrypted == 0 {
 		return dst, ErrAuth
 	}
-	return dst, ErrReplayed
+	index := word &^ isEncrypted
+	if replays(from.reports[:]).has(uint64(from.newestReport), uint64(index)) {
+		return dst, ErrReplayed
+	}
+	dst = slices.Grow(dst, len(packet))
+	opened, err := r.transform.openRTCP(dst, packet, index)
+	if err != nil {
+		return dst, err
+	}
+	from.newestReport = uint32(replays(from.reports[:]).add(uint64(from.newestReport), uint64(index)))
+	return opened, nil
 }
-
-// srtcpIndex is the length of the E flag and index of an SRTCP packet (RFC 3711, 3.4).
-const srtcpIndex = 4

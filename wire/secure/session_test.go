@@ -86,7 +86,7 @@ func inUse() int64 {
 }
 
 func TestAFinishedSessionIsSmall(t *testing.T) {
-	const n, bar = 100, 8 << 10
+	const n, bar = 100, 3 << 10
 	finish(t, 5) // what is made once
 	before := inUse()
 	sessions := finish(t, n)
@@ -96,6 +96,41 @@ func TestAFinishedSessionIsSmall(t *testing.T) {
 		t.Errorf("%d bytes a session, want at most %d", each, bar)
 	}
 	runtime.KeepAlive(sessions)
+}
+
+// idleSession has a message stream each way and has sent and received reports.
+func idleSession(t *testing.T) (*Tx, *Rx) {
+	t.Helper()
+	tx, rx := direction(t, gcm)
+	rx.Allow(1)
+	for index := range uint64(3) {
+		wantOpen(t, rx, mustSeal(t, tx, 1, index), rtpPacket(1, index))
+		sealed, err := tx.SealRTCP(nil, report(1))
+		if err == nil {
+			_, err = rx.OpenRTCP(nil, sealed)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return tx, rx
+}
+
+func TestTheProtectionOfAnIdleSessionIsSmall(t *testing.T) {
+	const n, bar = 1000, 2100
+	idleSession(t) // what is made once
+	txs, rxs := make([]*Tx, n), make([]*Rx, n)
+	before := inUse()
+	for i := range n {
+		txs[i], rxs[i] = idleSession(t)
+	}
+	each := (inUse() - before) / n
+	t.Logf("%d bytes of Tx and Rx", each)
+	if each > bar {
+		t.Errorf("%d bytes of Tx and Rx, want at most %d", each, bar)
+	}
+	runtime.KeepAlive(txs)
+	runtime.KeepAlive(rxs)
 }
 
 func BenchmarkHandshake(b *testing.B) {

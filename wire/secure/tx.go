@@ -1,12 +1,9 @@
 package secure
 
 import (
-	"encoding/binary"
 	"fmt"
 	"slices"
 
-	"github.com/pion/rtcp"
-	"github.com/pion/rtp"
 	"github.com/pion/srtp/v3"
 )
 
@@ -16,27 +13,37 @@ const (
 	OverheadRTCP = 20 // AEAD_AES_128_GCM; AES128_CM_HMAC_SHA1_80 adds 14
 )
 
-// minRTP and minRTCP are the shortest packets (RFC 3550, 5.1 and 6.4).
-const (
-	minRTP  = 12
-	minRTCP = 8
-)
-
 // Tx protects what one side of a session sends. One goroutine owns it. It cannot be made to forget an SSRC.
 type Tx struct {
-	context *srtp.Context
-	header  rtp.Header
-	report  rtcp.Header
-	streams map[uint32]*sent
-	packets uint64
+	transform transform
+	streams   ssrcs[TxStream]
+	packets   uint64
 }
 
 func newTx(profile srtp.ProtectionProfile, master masterKey) (*Tx, error) {
-	context, err := srtp.CreateContext(master.key, master.salt, profile)
+	transform, err := newTransform(profile, master)
 	if err != nil {
 		return nil, err
 	}
-	return &Tx{context: context, streams: map[uint32]*sent{}}, nil
+	return &Tx{transform: transform}, nil
+}
+
+// TxStream is what Tx sends under one SSRC. The goroutine that owns Tx owns it too, and it is good for as long as Tx.
+type TxStream struct {
+	tx      *Tx
+	ssrc    uint32
+	reports uint32 // the index of the last SRTCP packet
+	sent    sent
+}
+
+// Stream gives the stream of an SSRC. Whoever sends many packets under it keeps it, and saves SealRTP's search. From now on the SSRC is
+// kept, as if it had been sent under. An SSRC has one stream, which SealRTP and SealRTCP use too.
+func (t *Tx) Stream(ssrc uint32) *TxStream {
+	s := t.streams.findOrAdd(ssrc)
+	if s.tx == nil {
+		s.tx, s.ssrc = t, ssrc
+	}
+	return s
 }
 
 // SealRTP appends the SRTP packet of an RTP packet to dst. index is the caller's extended sequence number of the
@@ -48,50 +55,70 @@ func newTx(profile srtp.ProtectionProfile, master masterKey) (*Tx, error) {
 // another SSRC; nothing was encrypted then. There is no allocation when dst has room for OverheadRTP bytes more than the
 // packet, but for the first packet of an SSRC. dst may be packet[:0], and must not overlap it in another way.
 func (t *Tx) SealRTP(dst, packet []byte, index uint64) ([]byte, error) {
-	if len(packet) < minRTP || packet[0]>>6 != 2 {
+	header := headerLen(packet)
+	if header == 0 {
 		return dst, ErrMalformed
 	}
-	if sequence := binary.BigEndian.Uint16(packet[2:]); sequence != uint16(index) {
-		return dst, fmt.Errorf("%w: %d of %d", ErrIndex, index, sequence)
+	if sequenceOf(packet) != uint16(index) {
+		return dst, wrongIndex(packet, index)
 	}
-	ssrc := binary.BigEndian.Uint32(packet[8:])
-	stream, known := t.streams[ssrc]
-	if known {
-		if err := stream.check(index); err != nil {
-			return dst, err
-		}
+	return t.Stream(ssrcOf(packet)).seal(dst, packet, header, index)
+}
+
+// Seal is Tx.SealRTP for packets of the stream's SSRC (else ErrIndex).
+func (s *TxStream) Seal(dst, packet []byte, index uint64) ([]byte, error) {
+	header := headerLen(packet)
+	if header == 0 {
+		return dst, ErrMalformed
+	}
+	if sequenceOf(packet) != uint16(index) || ssrcOf(packet) != s.ssrc {
+		return dst, wrongIndex(packet, index)
+	}
+	return s.seal(dst, packet, header, index)
+}
+
+func wrongIndex(packet []byte, index uint64) error {
+	return fmt.Errorf("%w: %d of %d, SSRC %#x", ErrIndex, index, sequenceOf(packet), ssrcOf(packet))
+}
+
+// seal protects a packet that was looked at.
+func (s *TxStream) seal(dst, packet []byte, header int, index uint64) ([]byte, error) {
+	if err := s.sent.check(index); err != nil {
+		return dst, err
 	}
 	dst = slices.Grow(dst, len(packet)+OverheadRTP)
-	sealed, err := t.context.EncryptRTP(dst[len(dst):], packet, &t.header)
+	sealed, err := s.tx.transform.sealRTP(dst, packet, header, s.sent.under(index))
 	if err != nil {
-		return dst, fmt.Errorf("%w: %w", ErrMalformed, err)
+		return dst, err
 	}
-	if !known {
-		stream = newSent(index)
-		t.streams[ssrc] = stream
-	}
-	stream.add(index)
-	t.packets++
-	return dst[:len(dst)+len(sealed)], nil
+	s.sent.add(index)
+	s.tx.packets++
+	return sealed, nil
 }
 
 // SealRTCP appends the SRTCP packet of a compound RTCP packet to dst. Every call makes another packet, so what was sealed
-// once is what must be sent again. When dst has room for OverheadRTCP bytes more than the packet, the library allocates 16 bytes
-// and nothing else. dst may be packet[:0], and must not overlap it in another way.
+// once is what must be sent again. ErrExhausted says that the SSRC has sent all 2^31 packets that the keys are good for. There is no
+// allocation when dst has room for OverheadRTCP bytes more than the packet, but for the first packet of an SSRC and the first
+// after a garbage collection (AES128_CM_HMAC_SHA1_80: 16 bytes a packet). dst may be packet[:0], and must not overlap it in another way.
 func (t *Tx) SealRTCP(dst, packet []byte) ([]byte, error) {
-	if len(packet) < minRTCP {
+	if len(packet) < minRTCP || packet[0]>>6 != 2 {
 		return dst, ErrMalformed
 	}
-	dst = slices.Grow(dst, len(packet)+OverheadRTCP)
-	sealed, err := t.context.EncryptRTCP(dst[len(dst):], packet, &t.report)
-	if err != nil {
-		return dst, fmt.Errorf("%w: %w", ErrMalformed, err)
+	s := t.Stream(senderOf(packet))
+	if s.reports == maxIndexRTCP {
+		return dst, ErrExhausted
 	}
+	dst = slices.Grow(dst, len(packet)+OverheadRTCP)
+	sealed, err := t.transform.sealRTCP(dst, packet, s.reports+1)
+	if err != nil {
+		return dst, err
+	}
+	s.reports++
 	t.packets++
-	return dst[:len(dst)+len(sealed)], nil
+	return sealed, nil
 }
 
-// SSRCs is how many SSRCs have been sent under; each is kept for as long as Tx.
+// SSRCs is how many SSRCs have been sent under or asked for; each is kept for as long as Tx, in about 50 bytes.
 func (t *Tx) SSRCs() int { return len(t.streams) }
 
 // Packets is how many packets were sealed. A new handshake is due long before 2^48 SRTP or 2^31 SRTCP

@@ -1,0 +1,115 @@
+package daemon
+
+import (
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"yodel/wire"
+	"yodel/wire/secure"
+)
+
+// errNowhere is a packet for a session that is at no address: somebody else has shown to be at the one that it had.
+var errNowhere = errors.New("no address")
+
+// link is the half of a session through which packets go. Its shard owns it: shard.mu guards all but what never changes.
+type link struct {
+	shard   *shard
+	session *session // the hub's; nobody else looks into it
+	rx      *secure.Rx
+	tx      *secure.Tx
+	to      *target           // where the peer is; nil: nowhere, and nothing is sent
+	talks   map[uint32]*voice // what it says, by the SSRC under which it does
+	heard   time.Time         // when a packet of it last was authentic
+	packets uint64            // authentic ones
+	rtt     atomic.Int64      // smoothed round-trip time in nanoseconds, as the hub measures it; 0: unknown
+}
+
+// open authenticates an SRTP or SRTCP datagram and appends what is in it to dst. It is called with shard.mu held.
+func (l *link) open(now time.Time, dst, b []byte) (plain []byte, err error) {
+	if wire.KindOf(b) == wire.KindRTCP {
+		plain, err = l.rx.OpenRTCP(dst, b)
+	} else {
+		plain, err = l.rx.OpenRTP(dst, b)
+	}
+	if err == nil {
+		l.heard = now
+		l.packets++
+	}
+	return plain, err
+}
+
+// sealRTP protects a packet for the peer; index is its extended sequence number. It is called with shard.mu held.
+func (l *link) sealRTP(w *writer, plain []byte, index uint64) error {
+	if l.to == nil {
+		return errNowhere
+	}
+	sealed, err := l.tx.SealRTP(w.space(), plain, index)
+	if err != nil {
+		return err
+	}
+	w.add(l.to, sealed)
+	return nil
+}
+
+// sendRTP protects a packet and gives it to the writer.
+func (l *link) sendRTP(w *writer, plain []byte, index uint64) error {
+	l.shard.mu.Lock()
+	defer l.shard.mu.Unlock()
+	return l.sealRTP(w, plain, index)
+}
+
+// sendRTCP protects a compound packet and gives it to the writer.
+func (l *link) sendRTCP(w *writer, plain []byte) error {
+	l.shard.mu.Lock()
+	defer l.shard.mu.Unlock()
+	if l.to == nil {
+		return errNowhere
+	}
+	sealed, err := l.tx.SealRTCP(w.space(), plain)
+	if err != nil {
+		return err
+	}
+	w.add(l.to, sealed)
+	return nil
+}
+
+// sealBye protects a packet that is to be sent when the session is no more.
+func (l *link) sealBye(plain []byte) ([]byte, error) {
+	l.shard.mu.Lock()
+	defer l.shard.mu.Unlock()
+	return l.tx.SealRTCP(nil, plain)
+}
+
+// direct says where the peer is from now on; nil: nowhere.
+func (l *link) direct(to *target) {
+	l.shard.mu.Lock()
+	l.to = to
+	l.shard.mu.Unlock()
+}
+
+// says has a voice be what comes under an SSRC.
+func (l *link) says(ssrc uint32, v *voice) {
+	l.shard.mu.Lock()
+	defer l.shard.mu.Unlock()
+	if l.talks == nil {
+		l.talks = make(map[uint32]*voice)
+	}
+	l.talks[ssrc] = v
+	l.rx.Allow(ssrc)
+}
+
+// saysNoMore takes an SSRC back.
+func (l *link) saysNoMore(ssrc uint32) {
+	l.shard.mu.Lock()
+	defer l.shard.mu.Unlock()
+	delete(l.talks, ssrc)
+	l.rx.Disallow(ssrc)
+}
+
+// usage tells how much of the keys is used, and when the peer was last heard.
+func (l *link) usage() (packets uint64, ssrcs int, heard time.Time) {
+	l.shard.mu.Lock()
+	defer l.shard.mu.Unlock()
+	return max(l.tx.Packets(), l.packets), max(l.tx.SSRCs(), l.rx.SSRCs()), l.heard
+}

@@ -1,0 +1,118 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"syscall"
+)
+
+const (
+	// wantReceive is what the kernel is asked to hold for each socket: at the 768 bytes that it reckons for a small datagram, 20,000 of them.
+	wantReceive = 16 << 20
+	// wantSend is the same for what waits to be sent.
+	wantSend = 4 << 20
+)
+
+// port is the daemon's UDP port: a socket for every shard, or one for all of them. All sockets are of one family and have the same
+// options, so a target serves each. Its methods may be called by any goroutine.
+type port struct {
+	sockets []*socket
+	how     string // for the log: "2 sockets, recvmmsg, sendmmsg, segments"
+	warning error  // what the kernel refused and the port does without; nil as a rule
+}
+
+// socket is one UDP socket. One goroutine reads it; writers of several goroutines may send by it.
+type socket struct {
+	conn     *net.UDPConn
+	raw      syscall.RawConn
+	v6       bool // addresses are IPv6's; those of IPv4 are mapped
+	batched  bool // recvmmsg and sendmmsg; else a datagram a call
+	segments bool // UDP_SEGMENT
+	buffer   int  // see receiveBuffer
+
+	write func(b []byte, to netip.AddrPort) error // sends one datagram, by what every system has; for any goroutine
+}
+
+// listen opens n sockets on one address (SO_REUSEPORT), between which the kernel divides the peers by a hash of both addresses; port 0
+// lets it choose. Where it cannot there is one socket. An address that is in use is an error, also when it is of the same user.
+func listen(addr netip.AddrPort, n int) (*port, error) {
+	first, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(addr))
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", addr, err)
+	}
+	more, warning := share(first, addr.Addr(), n-1)
+	return newPort(append([]*net.UDPConn{first}, more...), warning)
+}
+
+// adopt makes a port of one socket that was passed to the program. It belongs to the port, unless there is an error.
+func adopt(conn *net.UDPConn) (*port, error) {
+	return newPort([]*net.UDPConn{conn}, nil)
+}
+
+func newPort(conns []*net.UDPConn, warning error) (*port, error) {
+	p := &port{warning: warning}
+	for _, conn := range conns {
+		s, refused, err := newSocket(conn)
+		if err != nil {
+			for _, c := range conns {
+				_ = c.Close()
+			}
+			return nil, err
+		}
+		p.sockets, p.warning = append(p.sockets, s), errors.Join(p.warning, refused)
+	}
+	p.how = p.describe()
+	return p, nil
+}
+
+// newSocket sets the options of a socket and finds out what it can do. What the kernel refuses is no error: the socket works without.
+func newSocket(conn *net.UDPConn) (s *socket, refused, err error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return nil, nil, fmt.Errorf("socket: %w", err)
+	}
+	s = &socket{conn: conn, raw: raw}
+	s.write = func(b []byte, to netip.AddrPort) error {
+		_, err := conn.WriteToUDPAddrPort(b, to)
+		return err
+	}
+	return s, errors.Join(markSocket(conn), s.setBuffers(), s.probe()), nil
+}
+
+func (p *port) describe() string {
+	how := fmt.Sprintf("%d sockets", len(p.sockets))
+	if len(p.sockets) == 1 {
+		how = "1 socket"
+	}
+	if !p.sockets[0].batched {
+		return how + ", one datagram a call"
+	}
+	how += ", recvmmsg, sendmmsg"
+	if p.sockets[0].segments {
+		how += ", segments"
+	}
+	return how
+}
+
+// addr is where the port listens.
+func (p *port) addr() netip.AddrPort {
+	return p.sockets[0].conn.LocalAddr().(*net.UDPAddr).AddrPort()
+}
+
+// close ends reads; what is sent afterwards has failed.
+func (p *port) close() error {
+	errs := make([]error, 0, len(p.sockets))
+	for _, s := range p.sockets {
+		errs = append(errs, s.conn.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// target gives an address in the kernel's form, for any socket of the same port.
+func (s *socket) target(addr netip.AddrPort) *target { return newTarget(addr, s.v6) }
+
+// receiveBuffer is what the kernel holds for the socket, in bytes: of wantReceive what it gave. It reckons with more than the payload, some
+// 700 bytes for a small datagram, and allows itself twice as much as it is asked for; this is half of that, what could have been asked for.
+func (s *socket) receiveBuffer() int { return s.buffer }

@@ -1,0 +1,307 @@
+package daemon
+
+import (
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"yodel/wire"
+)
+
+// A shard has a socket of its own, and its peers stay with it.
+func TestSocketsOfAPortDivideThePeers(t *testing.T) {
+	for _, addr := range []string{"127.0.0.1:0", "[::]:0"} {
+		p, err := listen(netip.MustParseAddrPort(addr), 4)
+		if err != nil || len(p.sockets) != 4 || p.warning != nil {
+			t.Fatalf("%d sockets: %v, %v", len(p.sockets), err, p.warning)
+		}
+		defer func() { _ = p.close() }()
+		if !strings.HasPrefix(p.how, "4 sockets, recvmmsg, sendmmsg") {
+			t.Errorf("how: %s", p.how)
+		}
+		const peers, each = 200, 3
+		for range peers {
+			c := newCaller(t, "127.0.0.1")
+			for range each {
+				c.say(p, []byte("hello"))
+			}
+		}
+		whose, total := map[netip.AddrPort]int{}, 0
+		for i, s := range p.sockets {
+			if s.conn.LocalAddr().String() != p.addr().String() {
+				t.Errorf("socket %d is at %v, the port at %v", i, s.conn.LocalAddr(), p.addr())
+			}
+			got := 0
+			for _, from := range senders(t, s) {
+				if j, there := whose[from]; there && j != i {
+					t.Errorf("%v came to sockets %d and %d", from, i, j)
+				}
+				whose[from] = i
+				got++
+			}
+			if got < peers*each/10 {
+				t.Errorf("%s: %d datagrams came to socket %d", addr, got, i)
+			}
+			total += got
+		}
+		if total != peers*each || len(whose) != peers {
+			t.Errorf("%s: %d datagrams of %d peers, want %d of %d", addr, total, len(whose), peers*each, peers)
+		}
+	}
+}
+
+// senders reads all that a socket holds, and tells of each datagram whose it is.
+func senders(t *testing.T, s *socket) (from []netip.AddrPort) {
+	t.Helper()
+	b := newReadBatch()
+	err := s.raw.Read(func(fd uintptr) bool {
+		for b.in.receive(fd) {
+			for i := range b.in.n {
+				who, _ := b.datagram(i)
+				from = append(from, who)
+			}
+		}
+		return true
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return from
+}
+
+func TestReceiveBufferIsWhatTheSystemAllows(t *testing.T) {
+	allowed, err := os.ReadFile("/proc/sys/net/core/rmem_max")
+	if err != nil {
+		t.Fatal(err)
+	}
+	least, err := strconv.Atoi(strings.TrimSpace(string(allowed)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := openPort(t, "127.0.0.1:0", false)
+	if got := p.sockets[0].receiveBuffer(); got < min(least, wantReceive) || got > wantReceive {
+		t.Errorf("%d bytes; the system allows %d, wanted are %d", got, least, wantReceive)
+	}
+}
+
+// setInt sets an option of a port's first socket.
+func setInt(t *testing.T, p *port, level, option, value int) {
+	t.Helper()
+	if err := setOption(p.sockets[0].raw, level, option, value); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOverflowIsCounted(t *testing.T) {
+	p := openPort(t, "127.0.0.1:0", false)
+	setInt(t, p, unix.SOL_SOCKET, unix.SO_RCVBUF, 16<<10)
+	c, b := newCaller(t, "127.0.0.1"), newReadBatch()
+	got, lost := 0, 0
+	take := func() {
+		n, err := p.sockets[0].read(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, lost = got+n, lost+int(b.overflow())
+	}
+	for range 2 { // the second time the count does not begin at 0
+		for range 500 {
+			c.say(p, filled(92, 0))
+		}
+		for _, s := range []int{0, 1, 2} {
+			if s > 0 {
+				c.say(p, filled(92, s)) // tells of what was lost before
+			}
+			take()
+		}
+	}
+	const sent = 2 * 502
+	if got+lost != sent || lost < sent/2 {
+		t.Errorf("%d came, %d were lost, of %d", got, lost, sent)
+	}
+}
+
+func TestOverflowCountWraps(t *testing.T) {
+	b := newReadBatch()
+	b.in.counted = 1<<32 - 5
+	b.in.control.header.Level, b.in.control.header.Type, b.in.control.count = unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 3
+	b.in.messages[0].header.SetControllen(int(unsafe.Sizeof(b.in.control)))
+	if b.in.count(); b.overflow() != 8 {
+		t.Errorf("%d, want 8", b.overflow())
+	}
+	b.in.messages[0].header.SetControllen(0)
+	if b.in.count(); b.overflow() != 0 {
+		t.Errorf("%d, want none where the kernel tells none", b.overflow())
+	}
+}
+
+// A read takes at most a batch, and the rest stays for the next.
+func TestReadTakesManyAtOnce(t *testing.T) {
+	p, b := openPort(t, "127.0.0.1:0", false), newReadBatch()
+	c := newCaller(t, "127.0.0.1")
+	for i := range readAtOnce + 6 {
+		c.say(p, filled(92, i))
+	}
+	for _, want := range []int{readAtOnce, 6} {
+		if n, err := p.sockets[0].read(b); n != want || err != nil {
+			t.Errorf("%d (%v), want %d", n, err, want)
+		}
+	}
+}
+
+// How datagrams become messages: what is gathered, and what closes a group.
+func TestSegmentsAreOfOneTargetAndSize(t *testing.T) {
+	p := openPort(t, "127.0.0.1:0", false)
+	if !p.sockets[0].segments {
+		t.Fatal("no UDP_SEGMENT here")
+	}
+	a, b := newCaller(t, "127.0.0.1"), newCaller(t, "127.0.0.1")
+	toA, toB := p.sockets[0].target(a.at), p.sockets[0].target(b.at)
+	times := func(n, size int) (out []int) {
+		for range n {
+			out = append(out, size)
+		}
+		return out
+	}
+	for _, c := range []struct {
+		name     string
+		sizes    []int // to a; to b where negative
+		messages int
+	}{
+		{"one", []int{92}, 1},
+		{"of one size", times(8, 92), 1},
+		{"another target between", []int{92, 92, -92, 92, 92}, 3},
+		{"the last is shorter", []int{92, 92, 60}, 1},
+		{"a shorter one is the last", []int{92, 92, 60, 60, 60}, 2},
+		{"a longer one begins anew", []int{92, 92, 93}, 2},
+		{"one byte each", times(maxSegments, 1), 1},
+		{"too many", times(2*maxSegments+2, 92), 3},
+		{"too long", times(60, wire.MaxDatagram), 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWriter(p.sockets[0])
+			for i, n := range c.sizes {
+				if n < 0 {
+					build(w, toB, filled(-n, i))
+				} else {
+					build(w, toA, filled(n, i))
+				}
+			}
+			if w.out.count != c.messages {
+				t.Errorf("%d messages, want %d", w.out.count, c.messages)
+			}
+			w.flush()
+			for i, n := range c.sizes {
+				if n < 0 {
+					b.wantNext(filled(-n, i))
+				} else {
+					a.wantNext(filled(n, i))
+				}
+			}
+			a.wantNothing()
+			b.wantNothing()
+			if n := w.failed(); n != 0 || !w.out.segments {
+				t.Errorf("%d failed; still in segments: %v", n, w.out.segments)
+			}
+		})
+	}
+}
+
+// Without checksums the kernel refuses segments (EINVAL), as a route through a tunnel does (EIO).
+func TestSegmentsRefusedGoOneByOne(t *testing.T) {
+	p := openPort(t, "127.0.0.1:0", false)
+	setInt(t, p, unix.SOL_SOCKET, unix.SO_NO_CHECK, 1)
+	a, b := newCaller(t, "127.0.0.1"), newCaller(t, "127.0.0.1")
+	w := newWriter(p.sockets[0])
+	var want [][]byte
+	for i, n := range []int{92, 92, 92, 50, 1200, 1200} {
+		want = append(want, filled(n, i))
+		build(w, p.sockets[0].target(a.at), want[i])
+		build(w, p.sockets[0].target(b.at), want[i])
+	}
+	toA := p.sockets[0].target(a.at)
+	for i := range want {
+		build(w, toA, want[i])
+	}
+	w.flush()
+	a.wantNext(want...)
+	a.wantNext(want...)
+	b.wantNext(want...)
+	if w.out.segments {
+		t.Error("segments are still made")
+	}
+	for i := range want {
+		build(w, toA, want[i])
+	}
+	if w.out.count != len(want) {
+		t.Errorf("%d messages of %d datagrams", w.out.count, len(want))
+	}
+	w.flush()
+	a.wantNext(want...)
+	a.wantNothing()
+	b.wantNothing()
+	if n := w.failed(); n != 0 {
+		t.Errorf("%d failed", n)
+	}
+}
+
+// A datagram to where nobody listens any more makes the next call fail (here the socket is told of ICMP errors): that which is sent by it
+// arrives nevertheless.
+func TestPeerThatIsGoneCostsNoOther(t *testing.T) {
+	onEachPath(t, func(t *testing.T, p *port) {
+		setInt(t, p, unix.IPPROTO_IP, unix.IP_RECVERR, 1)
+		gone := newCaller(t, "127.0.0.1")
+		_ = gone.Close()
+		a, w := newCaller(t, "127.0.0.1"), newWriter(p.sockets[0])
+		toGone, toA := p.sockets[0].target(gone.at), p.sockets[0].target(a.at)
+		var want [][]byte
+		for i := range 50 {
+			build(w, toGone, filled(92, i))
+			for k := range 1 + i%3 {
+				want = append(want, filled(92, 3*i+k))
+				build(w, toA, want[len(want)-1])
+			}
+		}
+		w.flush()
+		a.wantNext(want...)
+		a.wantNothing()
+	})
+}
+
+func TestTargetsAreAddresses(t *testing.T) {
+	for _, c := range []struct {
+		addr, want string
+		v6         bool
+	}{
+		{"192.0.2.1:9635", "192.0.2.1:9635", false},
+		{"192.0.2.1:9635", "192.0.2.1:9635", true},
+		{"[::ffff:192.0.2.1]:1", "192.0.2.1:1", false},
+		{"[::ffff:192.0.2.1]:1", "192.0.2.1:1", true},
+		{"[2001:db8::1]:65535", "[2001:db8::1]:65535", true},
+		{"[fe80::1%7]:256", "[fe80::1%7]:256", true},
+		{"[fe80::1%lo]:256", "[fe80::1%1]:256", true},
+		{"[fe80::1%nowhere]:256", "[fe80::1]:256", true},
+	} {
+		to := newTarget(netip.MustParseAddrPort(c.addr), c.v6)
+		if got := addrPort(&to.name); got != netip.MustParseAddrPort(c.want) {
+			t.Errorf("%s (IPv6 socket: %v) became %v", c.addr, c.v6, got)
+		}
+	}
+}
+
+// The kernel's layout of control messages is that of the structures.
+func TestControlMessagesAreLaidOutAsTheKernelHasThem(t *testing.T) {
+	var c segmentControl
+	if unsafe.Sizeof(c) != uintptr(unix.CmsgSpace(2)) || unsafe.Offsetof(c.size) != uintptr(unix.CmsgLen(0)) {
+		t.Errorf("segments: %d bytes, value at %d", unsafe.Sizeof(c), unsafe.Offsetof(c.size))
+	}
+	var in incoming
+	if unsafe.Sizeof(in.control) != uintptr(unix.CmsgSpace(4)) || unsafe.Offsetof(in.control.count) != uintptr(unix.CmsgLen(0)) {
+		t.Errorf("overflows: %d bytes, value at %d", unsafe.Sizeof(in.control), unsafe.Offsetof(in.control.count))
+	}
+}

@@ -1,0 +1,364 @@
+package daemon
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"yodel/wire"
+)
+
+// openPort is a port of one socket; plain takes from it what the system can do better, as on a system that cannot.
+func openPort(t testing.TB, addr string, plain bool) *port {
+	t.Helper()
+	p, err := listen(netip.MustParseAddrPort(addr), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.close() })
+	if p.warning != nil {
+		t.Logf("%s: %v", addr, p.warning)
+	}
+	if plain {
+		p.sockets[0].batched, p.sockets[0].segments = false, false
+	}
+	return p
+}
+
+// onEachPath runs a test on the batched and the plain path, on a port of IPv4 and one of both families (of a host that has both).
+func onEachPath(t *testing.T, f func(t *testing.T, p *port)) {
+	t.Helper()
+	for _, addr := range []string{"127.0.0.1:0", "[::]:0"} {
+		for path, plain := range map[string]bool{"batched": false, "plain": true} {
+			t.Run(path+" "+addr, func(t *testing.T) { f(t, openPort(t, addr, plain)) })
+		}
+	}
+}
+
+// loopbacks are the addresses at which a peer on this host can reach a port.
+func loopbacks(p *port) []string {
+	if p.addr().Addr().Unmap().Is4() {
+		return []string{"127.0.0.1"}
+	}
+	if conn, err := net.ListenPacket("udp", "[::1]:0"); err == nil {
+		_ = conn.Close()
+		return []string{"127.0.0.1", "::1"}
+	}
+	return []string{"127.0.0.1"} // a host without IPv6
+}
+
+// caller is a peer's socket.
+type caller struct {
+	*net.UDPConn
+	t  testing.TB
+	at netip.AddrPort
+}
+
+func newCaller(t testing.TB, ip string) *caller {
+	t.Helper()
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(ip)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	return &caller{UDPConn: conn, t: t, at: conn.LocalAddr().(*net.UDPAddr).AddrPort()}
+}
+
+// say sends to a port on this host.
+func (c *caller) say(p *port, b []byte) {
+	c.t.Helper()
+	to := netip.AddrPortFrom(c.at.Addr(), p.addr().Port())
+	if _, err := c.WriteToUDPAddrPort(b, to); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// wantNext fails the test unless these are the next datagrams.
+func (c *caller) wantNext(want ...[]byte) {
+	c.t.Helper()
+	buf := make([]byte, 2*wire.MaxDatagram)
+	for i, w := range want {
+		n, _, err := c.ReadFromUDPAddrPort(buf)
+		if err != nil {
+			c.t.Fatalf("%v, datagram %d of %d: %v", c.at, i, len(want), err)
+		}
+		if !bytes.Equal(buf[:n], w) {
+			c.t.Fatalf("%v, datagram %d of %d: %d bytes %.20x, want %d: %.20x", c.at, i, len(want), n, buf[:n], len(w), w)
+		}
+	}
+}
+
+// wantNothing fails the test if there is more than the datagrams wanted before: what is sent now must be the next.
+func (c *caller) wantNothing() {
+	c.t.Helper()
+	last := []byte("last")
+	if _, err := c.WriteToUDPAddrPort(last, c.at); err != nil {
+		c.t.Fatal(err)
+	}
+	c.wantNext(last)
+}
+
+// filled is a datagram of n bytes that tells where it belongs.
+func filled(n, number int) []byte {
+	b := bytes.Repeat([]byte{byte(number), byte(number >> 8), byte(n)}, n/3+1)
+	return b[:n]
+}
+
+// build puts a datagram into the writer's space, as sealing does.
+func build(w *writer, to *target, b []byte) { w.add(to, append(w.space(), b...)) }
+
+func TestReadGivesSendersAndBytes(t *testing.T) {
+	onEachPath(t, func(t *testing.T, p *port) {
+		b := newReadBatch()
+		for _, ip := range loopbacks(p) {
+			c := newCaller(t, ip)
+			sizes := []int{92, 0, 1, 972, wire.MaxDatagram, wire.MaxDatagram + 1, wire.MaxDatagram + 200}
+			for i, n := range sizes {
+				c.say(p, filled(n, i))
+			}
+			for got := 0; got < len(sizes); {
+				n, err := p.sockets[0].read(b)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i := range n {
+					want := filled(sizes[got], got)
+					want = want[:min(len(want), wire.MaxDatagram+1)]
+					from, data := b.datagram(i)
+					if from != c.at || !bytes.Equal(data, want) {
+						t.Errorf("datagram %d: %d bytes %.20x from %v, want %d: %.20x from %v", got, len(data), data, from, len(want), want, c.at)
+					}
+					got++
+				}
+			}
+		}
+		if lost := b.overflow(); lost != 0 {
+			t.Errorf("%d lost", lost)
+		}
+	})
+}
+
+// What a writer was given arrives, each datagram for itself and in order for each target, however sizes and targets are mixed.
+func TestWriterDeliversEachDatagramInOrder(t *testing.T) {
+	seed := rand.Uint64()
+	onEachPath(t, func(t *testing.T, p *port) {
+		t.Logf("seed %d", seed)
+		r := rand.New(rand.NewPCG(seed, 0))
+		var callers []*caller
+		var targets []*target
+		for i := range 6 {
+			at := loopbacks(p)
+			callers = append(callers, newCaller(t, at[i%len(at)]))
+			targets = append(targets, p.sockets[0].target(callers[i].at))
+		}
+		w, number := newWriter(p.sockets[0]), 0
+		for range 40 {
+			sent := make([][][]byte, len(callers))
+			for range 1 + r.IntN(10) {
+				to, n := r.IntN(len(callers)), 1+r.IntN(wire.MaxDatagram)
+				for range 1 + r.IntN(10) {
+					if r.IntN(6) == 0 {
+						n = 1 + r.IntN(wire.MaxDatagram)
+					}
+					b := filled(n, number)
+					number++
+					if r.IntN(8) == 0 {
+						w.add(targets[to], b) // built elsewhere
+					} else {
+						build(w, targets[to], b)
+					}
+					sent[to] = append(sent[to], b)
+				}
+			}
+			w.flush()
+			for i, c := range callers {
+				c.wantNext(sent[i]...)
+			}
+		}
+		for _, c := range callers {
+			c.wantNothing()
+		}
+		if n := w.failed(); n != 0 {
+			t.Errorf("%d failed", n)
+		}
+	})
+}
+
+func TestWriterSendsByItselfWhenItIsFull(t *testing.T) {
+	onEachPath(t, func(t *testing.T, p *port) {
+		w := newWriter(p.sockets[0])
+		a, b := newCaller(t, "127.0.0.1"), newCaller(t, "127.0.0.1")
+		toA, toB := p.sockets[0].target(a.at), p.sockets[0].target(b.at)
+		for i := range 150 { // more messages than it holds
+			build(w, toA, filled(92, i))
+			build(w, toB, filled(92, i))
+		}
+		for i := range 120 {
+			a.wantNext(filled(92, i))
+			b.wantNext(filled(92, i))
+		}
+		w.flush()
+		for i := 120; i < 150; i++ {
+			a.wantNext(filled(92, i))
+			b.wantNext(filled(92, i))
+		}
+		for i := range 75 { // more bytes
+			build(w, toA, filled(wire.MaxDatagram, i))
+			build(w, toB, filled(wire.MaxDatagram, i))
+		}
+		for i := range 50 {
+			a.wantNext(filled(wire.MaxDatagram, i))
+			b.wantNext(filled(wire.MaxDatagram, i))
+		}
+		w.flush()
+		for i := 50; i < 75; i++ {
+			a.wantNext(filled(wire.MaxDatagram, i))
+			b.wantNext(filled(wire.MaxDatagram, i))
+		}
+		a.wantNothing()
+		b.wantNothing()
+	})
+}
+
+func TestDatagramThatCannotBeSentCostsNoOther(t *testing.T) {
+	onEachPath(t, func(t *testing.T, p *port) {
+		w := newWriter(p.sockets[0])
+		a, b := newCaller(t, "127.0.0.1"), newCaller(t, "127.0.0.1")
+		nowhere := p.sockets[0].target(netip.MustParseAddrPort("127.0.0.1:0"))
+		for i := range 3 { // in the beginning, in the middle, at the end, one and two in a row
+			build(w, nowhere, filled(92, i))
+			build(w, p.sockets[0].target(a.at), filled(92, i))
+			build(w, nowhere, filled(92, i))
+			build(w, nowhere, filled(92, i))
+			build(w, p.sockets[0].target(b.at), filled(92, i))
+			build(w, nowhere, nil) // is not sent, so does not fail
+		}
+		build(w, nowhere, filled(92, 9))
+		w.flush()
+		a.wantNext(filled(92, 0), filled(92, 1), filled(92, 2))
+		b.wantNext(filled(92, 0), filled(92, 1), filled(92, 2))
+		a.wantNothing()
+		b.wantNothing()
+		if got := w.failed(); got != 10 {
+			t.Errorf("%d failed, want 10", got)
+		}
+		if got := w.failed(); got != 0 {
+			t.Errorf("%d failed, want none again", got)
+		}
+	})
+}
+
+func TestCloseEndsReadsAndWrites(t *testing.T) {
+	onEachPath(t, func(t *testing.T, p *port) {
+		ended := make(chan error)
+		go func() {
+			_, err := p.sockets[0].read(newReadBatch())
+			ended <- err
+		}()
+		w := newWriter(p.sockets[0])
+		if err := p.close(); err != nil {
+			t.Error(err)
+		}
+		if err := <-ended; !errors.Is(err, net.ErrClosed) {
+			t.Errorf("read ended with %v", err)
+		}
+		if _, err := p.sockets[0].read(newReadBatch()); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("read after the end: %v", err)
+		}
+		to := p.sockets[0].target(netip.MustParseAddrPort("127.0.0.1:9"))
+		build(w, to, filled(92, 0))
+		build(w, to, filled(92, 1))
+		w.flush()
+		if got := w.failed(); got != 2 {
+			t.Errorf("%d failed, want 2", got)
+		}
+	})
+}
+
+// The way of a packet, in and out, allocates nothing.
+func TestReadingAndWritingAllocateNothing(t *testing.T) {
+	onEachPath(t, func(t *testing.T, p *port) {
+		w, b, s := newWriter(p.sockets[0]), newReadBatch(), p.sockets[0]
+		to := p.sockets[0].target(netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), p.addr().Port()))
+		one := filled(92, 1)
+		for name, f := range map[string]func() error{
+			"one": func() error {
+				build(w, to, one)
+				w.flush()
+				_, err := s.read(b)
+				b.datagram(0)
+				return err
+			},
+			"a few": func() error {
+				for range 3 {
+					build(w, to, one)
+				}
+				w.flush()
+				for range 3 {
+					n, err := s.read(b)
+					if err != nil || n == 3 {
+						return err
+					}
+				}
+				return nil
+			},
+		} {
+			allocs := testing.AllocsPerRun(200, func() {
+				if err := f(); err != nil {
+					t.Error(err)
+				}
+			})
+			if allocs != 0 {
+				t.Errorf("%s: %v allocations", name, allocs)
+			}
+		}
+	})
+}
+
+func TestAdoptedSocketIsAPort(t *testing.T) {
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := adopt(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = p.close() }()
+	if got, want := p.addr(), conn.LocalAddr().(*net.UDPAddr).AddrPort(); got != want {
+		t.Errorf("at %v, want %v", got, want)
+	}
+	c := newCaller(t, "127.0.0.1")
+	c.say(p, []byte("hello"))
+	b := newReadBatch()
+	if n, err := p.sockets[0].read(b); n != 1 || err != nil {
+		t.Fatalf("%d, %v", n, err)
+	}
+	from, data := b.datagram(0)
+	w := newWriter(p.sockets[0])
+	build(w, p.sockets[0].target(from), data)
+	w.flush()
+	c.wantNext([]byte("hello"))
+}
+
+func TestListenOnAnAddressInUse(t *testing.T) {
+	for n := 1; n <= 2; n++ {
+		t.Run(fmt.Sprintf("%d sockets", n), func(t *testing.T) {
+			p, err := listen(netip.MustParseAddrPort("127.0.0.1:0"), n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = p.close() }()
+			if second, err := listen(p.addr(), n); err == nil {
+				_ = second.close()
+				t.Errorf("two ports at %v", p.addr())
+			}
+		})
+	}
+}
