@@ -14,7 +14,7 @@ import (
 const (
 	// handOver is from how many datagrams on another shard's part of a flight is worth waking its pump. Below it, whoever has the flight does
 	// the work under the shard's lock: a wake-up costs as much as sending two to four datagrams, so this is about latency and cores, not about CPU time.
-	handOver = 128
+	handOver = 1024
 	// sealAtOnce is for how many listeners a shard's lock is held at once: some 40 µs.
 	sealAtOnce = 128
 )

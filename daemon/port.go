@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// wantReceive is what the kernel is asked to hold for each socket: at the 768 bytes that it reckons for a small datagram, 20,000 of them.
+	// wantReceive is what the kernel is asked to hold for each socket: some 40,000 small datagrams.
 	wantReceive = 16 << 20
 	// wantSend is the same for what waits to be sent.
 	wantSend = 4 << 20
@@ -113,6 +113,6 @@ func (p *port) close() error {
 // target gives an address in the kernel's form, for any socket of the same port.
 func (s *socket) target(addr netip.AddrPort) *target { return newTarget(addr, s.v6) }
 
-// receiveBuffer is what the kernel holds for the socket, in bytes: of wantReceive what it gave. It reckons with more than the payload, some
-// 700 bytes for a small datagram, and allows itself twice as much as it is asked for; this is half of that, what could have been asked for.
+// receiveBuffer is how many bytes the kernel lets wait for the socket: wantReceive, or what it gave of that. It is in the terms of the
+// asking; the kernel allows itself twice as much, and counts 800 for a datagram of 92.
 func (s *socket) receiveBuffer() int { return s.buffer }

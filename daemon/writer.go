@@ -11,7 +11,7 @@ const (
 	// maxSpace is the longest datagram that may be built, before it is found too long.
 	maxSpace = 2 * wire.MaxDatagram
 	// writeBuffer is what a writer gathers before it sends: a message for each of 128 receivers, in eight segments of 92 bytes (Opus and its
-	// seal) or one of 984 (L16 and its). It is well within a core's second cache: beside 64 and 256 KiB the cost of a datagram is the same.
+	// seal) or one of 984 (L16 and its). It stays within a core's second cache: from 64 to 256 KiB the cost of a datagram is the same.
 	writeBuffer = 128<<10 + maxSpace
 )
 
