@@ -8,8 +8,12 @@ import (
 	"yodel/wire/secure"
 )
 
-// maxPending bounds the handshakes that run at once.
-const maxPending = 512
+const (
+	// maxPending bounds the handshakes that run at once.
+	maxPending = 512
+	// handshakeEvery is how often one address may begin a handshake: each costs the loop a signature.
+	handshakeEvery = 100 * time.Millisecond
+)
 
 // handshake is one run of DTLS. It lives on with its session until the peer has shown to have the keys.
 type handshake struct {
@@ -54,13 +58,14 @@ func (h *hub) feed(now time.Time, p *place, hs *handshake, b []byte) {
 
 // begin starts a handshake in place of one that may be running at the address.
 func (h *hub) begin(now time.Time, p *place, from netip.AddrPort, random [32]byte, first []byte) {
-	if p.pending != nil {
-		h.unpend(p)
-	}
-	if h.pending >= maxPending {
+	if now.Sub(p.began) < handshakeEvery || p.pending == nil && h.pending >= maxPending {
 		h.drops.count(dropHandshakes)
 		return
 	}
+	if p.pending != nil {
+		h.unpend(p)
+	}
+	p.began = now
 	admit := func(secure.Fingerprint) error { return nil } // access is open to everyone who has a key
 	cfg := secure.Config{Identity: h.cfg.Identity, Verify: admit}
 	responder, err := secure.NewResponder(cfg, now, func(b []byte) { h.send(from, b) })

@@ -32,7 +32,7 @@ const (
 type Config struct {
 	Identity *Identity // required
 	Client   bool      // who sends the ClientHello
-	// Verify decides about the other side's key; required. It is called by a goroutine of the DTLS library after the other
+	// Verify decides about the other side's key; required. It is called, of a client by a goroutine of the DTLS library, after the other
 	// side has proved to have the key, and at most once. Its error ends the handshake and is returned by it. The other
 	// side learns nothing, and times out.
 	Verify func(Fingerprint) error
@@ -71,7 +71,7 @@ func Handshake(ctx context.Context, conn *MemConn, cfg Config) (*Secrets, error)
 	return secrets, nil
 }
 
-// respond is the server's side.
+// respond is the server's side: a Responder with a clock.
 func respond(ctx context.Context, conn *MemConn, cfg Config) (*Secrets, error) {
 	s, err := NewResponder(cfg, time.Now(), func(b []byte) { _, _ = conn.WriteTo(b, nil) }) // what is lost is sent again
 	if err != nil {
@@ -147,6 +147,7 @@ func (cfg Config) options() []dtls.ClientOption {
 	}
 }
 
+// verifyChain is the library's question about the daemon's certificate.
 func (cfg Config) verifyChain(chain [][]byte, _ [][]*x509.Certificate) error {
 	fingerprint, err := fingerprintOf(chain)
 	if err != nil {
