@@ -38,7 +38,7 @@ func (h *hub) dtls(now time.Time, from netip.AddrPort, b []byte) {
 	case p.session != nil && p.session.linger != nil && (!hello || random == p.session.linger.random):
 		h.feed(now, p, p.session.linger, b)
 	case hello && now.Before(p.validated):
-		h.begin(now, p, from, random, b)
+		h.begin(now, p, &handshake{from: from, random: random}, b)
 	default:
 		h.drops.count(dropNotValidated)
 	}
@@ -57,7 +57,7 @@ func (h *hub) feed(now time.Time, p *place, hs *handshake, b []byte) {
 }
 
 // begin starts a handshake in place of one that may be running at the address.
-func (h *hub) begin(now time.Time, p *place, from netip.AddrPort, random [32]byte, first []byte) {
+func (h *hub) begin(now time.Time, p *place, hs *handshake, first []byte) {
 	if now.Sub(p.began) < handshakeEvery || p.pending == nil && h.pending >= maxPending {
 		h.drops.count(dropHandshakes)
 		return
@@ -68,16 +68,16 @@ func (h *hub) begin(now time.Time, p *place, from netip.AddrPort, random [32]byt
 	p.began = now
 	admit := func(secure.Fingerprint) error { return nil } // access is open to everyone who has a key
 	cfg := secure.Config{Identity: h.cfg.Identity, Verify: admit}
-	responder, err := secure.NewResponder(cfg, now, func(b []byte) { h.send(from, b) })
+	responder, err := secure.NewResponder(cfg, now, func(b []byte) { h.send(hs.from, b) })
 	if err != nil {
 		h.log.Error("no handshake", "error", err)
 		return
 	}
-	hs := &handshake{from: from, random: random, responder: responder}
+	hs.responder = responder
 	hs.timer.run = func(now time.Time) { h.shaken(now, p, hs, responder.Advance(now)) }
 	h.pending++
 	p.pending = hs
-	h.routed(from, p)
+	h.routed(hs.from, p)
 	h.feed(now, p, hs, first)
 }
 
