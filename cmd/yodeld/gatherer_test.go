@@ -1,8 +1,9 @@
 package main
 
 import (
-	"bytes"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,12 +11,21 @@ import (
 
 // sink notes each write, and waits while it is held up.
 type sink struct {
+	mu     sync.Mutex
 	writes []string
 	gate   chan struct{}
 }
 
+func (s *sink) written() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.writes)
+}
+
 func (s *sink) Write(b []byte) (int, error) {
+	s.mu.Lock()
 	s.writes = append(s.writes, string(b))
+	s.mu.Unlock()
 	if s.gate != nil {
 		<-s.gate
 	}
@@ -37,8 +47,8 @@ func TestLinesAreGathered(t *testing.T) {
 		say(t, g, "b\n")
 		<-time.After(gatherFor - 1)
 		synctest.Wait()
-		if len(out.writes) != 0 {
-			t.Errorf("%q before its time", out.writes)
+		if w := out.written(); len(w) != 0 {
+			t.Errorf("%q before its time", w)
 		}
 		<-time.After(1)
 		synctest.Wait()
@@ -46,8 +56,8 @@ func TestLinesAreGathered(t *testing.T) {
 		g.flush()
 		g.flush()
 		<-time.After(time.Minute)
-		if len(out.writes) != 2 || out.writes[0] != "a\nb\n" || out.writes[1] != "c\n" {
-			t.Errorf("%q", out.writes)
+		if w := out.written(); len(w) != 2 || w[0] != "a\nb\n" || w[1] != "c\n" {
+			t.Errorf("%q", w)
 		}
 	})
 }
@@ -65,10 +75,10 @@ func TestALogThatNobodyReadsStopsNothing(t *testing.T) {
 		close(out.gate)
 		<-time.After(time.Second)
 		synctest.Wait()
-		if got := strings.Join(out.writes, ""); len(got) < maxGathered || !strings.HasSuffix(got, "yodeld: 3 lines of the log are lost: it was not read fast enough\n") {
+		if got := strings.Join(out.written(), ""); len(got) < maxGathered || !strings.HasSuffix(got, "yodeld: 3 lines of the log are lost: it was not read fast enough\n") {
 			t.Errorf("%d bytes, the end: %q", len(got), got[max(0, len(got)-100):])
 		}
-		if !bytes.HasPrefix([]byte(out.writes[1]), []byte(line)) {
+		if !strings.HasPrefix(out.written()[1], line) {
 			t.Error("a line is cut")
 		}
 	})
