@@ -39,7 +39,7 @@
 //
 // The library's client, openssl's, and clients in other languages are what the tests hold it against. A handshake costs the daemon two
 // multiplications on P-256 by a fixed point (key, signature) and two by others (agreement, verification of the client's
-// signature); these are 8 of 10 parts of the time in Feed. Its allocations are a tenth of the library's.
+// signature); these are 7 of 10 parts of the time in Feed. It makes 700 allocations less than the library does.
 //
 // # Paths
 //
