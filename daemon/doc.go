@@ -4,8 +4,8 @@
 //
 //	socket → read → loop → hub.datagram ─ STUN ─→ secure.Validator → answer, address validated for 30 s
 //	                                    │         └ with USERNAME → pathRequest → question to the old path → move
-//	                                    ├ DTLS ─→ place.pending (secure.Handshake in a goroutine) → finished → session
-//	                                    └ SRTP, SRTCP → place.open → session.open → (nobody's: early queue, or hint)
+//	                                    ├ DTLS ─→ place.pending (secure.Responder) → finished → session
+//	                                    └ SRTP, SRTCP → place.open → session.open → (nobody's: hint)
 //	                                                                      → message packet → stream.Stream → requests
 //	                                                                      → audio packet → voice.line (delay, order, repair)
 //	                                                                      → feedback (acknowledgements, NACK, BYE)
@@ -76,21 +76,19 @@
 //	goroutine   started by      owns                          stopped by
 //	loop        Run (is Run's)  the hub and all in it         ctx
 //	read        Run             nothing; fills pooled buffers the socket's being closed, after the loop
-//	handshake   hub.begin       its MemConn and DTLS state    its end, its time limit (15 s), or stop
 //
-// There is no lock. Goroutines other than the loop hand it functions to run (hub.post); what is left of these after the
-// loop's end is run by Run, so that nothing of a handshake stays. Shared are the socket's write, for handshakes send by
-// themselves, and the pool of the reader's buffers.
+// Handshakes run in the loop, 0.1 ms for each of a peer's two flights: a goroutine for each would cost as much again in waking threads. An
+// address begins one in 100 ms at most.
 //
 // # An end
 //
 // When ctx ends the loop takes up to 64 of the datagrams that have already arrived, sends what is queued, tells every peer three times within 100 ms that the
-// daemon is stopping (RTCP BYE), finishes the farewells, cancels the handshakes, and returns. Delay lines are dropped.
+// daemon is stopping (RTCP BYE), finishes the farewells, and returns. Delay lines are dropped.
 //
 // # Limits
 //
 // Everything that waits is bounded, and what is full drops by rule and counts (drops): 1024 datagrams between reader and
-// loop, 512 handshakes, 8 packets that come before their keys, 8 open streams a session and 1024 a room, 8192 packets a stream
+// loop, 512 handshakes, 8 open streams a session and 1024 a room, 8192 packets a stream
 // and 128 MiB a room in the delay lines, 10,000 rooms, 4 MiB of messages that a peer has not acknowledged. Requests of a peer
 // wait while 128 KiB of answers do. Publishes beyond the credit of 256 KiB end the session; entries beyond it wait. 100 hints go out in any
 // second, 10 of them to one address. A session has one candidate, one question (three datagrams) for a move, one move a second, one old session; an address four guests. A session ends

@@ -43,7 +43,7 @@ func (s *session) remove(now time.Time, reason string) {
 	s.hub.nicks.touch(now, s.key)
 	s.hub.timers.set(&s.timer, time.Time{})
 	s.cancelMove()
-	s.release()
+	s.linger = nil
 	if s.old != nil {
 		s.old.remove(now, reason)
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"log/slog"
 	"net/netip"
-	"sync"
 	"time"
 
 	"github.com/pion/rtp"
@@ -18,28 +17,25 @@ import (
 // hub is all that the daemon knows: addresses, sessions, rooms, voices, timers. It has no goroutine, lock or
 // clock of its own; the loop calls it with one event at a time and with the time.
 type hub struct {
-	cfg  Config
-	log  *slog.Logger
-	out  func(datagram []byte, to netip.AddrPort) error // sends at once; for the handshakes' goroutines
-	w    *writer                                        // sends at the end of a turn; the loop's alone
-	post func(func(now time.Time))                      // has the loop run something soon; for other goroutines
+	cfg Config
+	log *slog.Logger
+	w   *writer // sends at the end of a turn
 
 	validator *secure.Validator
 	table     map[netip.AddrPort]*place
 	pending   int // handshakes
 
-	handshakes sync.WaitGroup // their goroutines
-	began      time.Time      // when the daemon did; zero: long ago
-	keys       wire.KeyLimits
-	sessions   map[*session]struct{}
-	ids        map[secure.SessionID]*session // without those that another has taken over
-	farewells  map[*farewell]struct{}
-	hints      hints
-	rooms      map[string]*room
-	voices     map[uint32]*voice // by the SSRCs under which they are heard
-	plane      *plane
-	nicks      nicks
-	messages   *roomlog.Log
+	began     time.Time // when the daemon did; zero: long ago
+	keys      wire.KeyLimits
+	sessions  map[*session]struct{}
+	ids       map[secure.SessionID]*session // without those that another has taken over
+	farewells map[*farewell]struct{}
+	hints     hints
+	rooms     map[string]*room
+	voices    map[uint32]*voice // by the SSRCs under which they are heard
+	plane     *plane
+	nicks     nicks
+	messages  *roomlog.Log
 
 	timers timers
 	dirty  []*session // have something to send, or a timer to set

@@ -70,7 +70,7 @@ func (h *hub) pathRequest(now time.Time, from netip.AddrPort, b []byte, r secure
 		h.send(from, secure.AppendPathUnknown(h.built[:0], r.TxID))
 		return
 	}
-	s.release()
+	s.linger = nil
 	switch {
 	case r.Count < s.path.count, r.Count == s.path.count && r.TxID != s.path.txid:
 		h.drops.count(dropLatePath)

@@ -315,37 +315,3 @@ func TestHandshakeAtAnAddressThatASessionHasLeft(t *testing.T) {
 		})
 	}
 }
-
-// What an address sent before its handshake was finished is not lost, up to a bound.
-func TestEarlyPacketsWaitForTheirKeys(t *testing.T) {
-	inWorld(t, Config{}, func(t *testing.T, w *world) {
-		gate := make(chan struct{}) // the loop hears of the end of the handshake only then
-		post := w.server.hub.post
-		w.server.hub.post = func(f func(now time.Time)) {
-			<-gate
-			post(f)
-		}
-		c := w.connect("10.0.0.1:1", newID(t))
-		c.enter("alice", "lobby", nil)
-		for range 10 {
-			c.run(func(time.Time) {
-				plain, err := wire.AppendReceiverReport(nil, wire.SSRCPeer, nil)
-				if err != nil {
-					t.Error(err)
-				}
-				c.sendRTCP(plain)
-			})
-		}
-		if len(c.got) != 0 {
-			t.Fatal("answered without a session")
-		}
-		if n := w.dropped(dropEarly); n != 4 {
-			t.Errorf("%d of 12 packets did not find room", n)
-		}
-		close(gate)
-		synctest.Wait()
-		if last(c, (*wire.Message).GetWelcome) == nil || last(c, (*wire.Message).GetJoined) == nil {
-			t.Errorf("got %v", c.got)
-		}
-	})
-}

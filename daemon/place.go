@@ -14,6 +14,7 @@ const maxGuests = 4
 // place is what the address table holds for one address.
 type place struct {
 	validated time.Time  // until when a handshake may begin
+	began     time.Time  // the latest handshake
 	pending   *handshake // runs beside the session, if there is one, and takes its place when it is done
 	session   *session   // to which what is sent to the address belongs
 	guests    []guest

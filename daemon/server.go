@@ -37,7 +37,6 @@ func Run(ctx context.Context, cfg Config, ready func(netip.AddrPort)) error {
 		return err
 	}
 	s := newServer(cfg, port.sockets)
-	s.hub.out = port.sockets[0].write
 	cfg.Logger.Info("sockets", "how", port.how, "receive buffer", port.sockets[0].receiveBuffer())
 	if port.warning != nil {
 		cfg.Logger.Warn("socket options", "error", port.warning)
@@ -51,7 +50,6 @@ func Run(ctx context.Context, cfg Config, ready func(netip.AddrPort)) error {
 	s.loop(ctx)
 	_ = port.close() // ends the readers
 	others.Wait()
-	s.finish()
 	return nil
 }
 
@@ -60,7 +58,6 @@ func newServer(cfg Config, sockets []*socket) *server {
 	s := &server{
 		hub: newHub(cfg, sockets), posts: make(chan func(time.Time), queued), done: make(chan struct{}),
 	}
-	s.hub.post = s.post
 	return s
 }
 
@@ -76,20 +73,6 @@ func (s *server) post(f func(now time.Time)) {
 	select {
 	case s.posts <- f:
 	case <-s.done:
-	}
-}
-
-// finish waits for the handshakes that stop has cancelled, and frees what they leave.
-func (s *server) finish() {
-	s.hub.handshakes.Wait()
-	for {
-		select {
-		case f := <-s.posts:
-			f(time.Now())
-		default:
-			s.hub.cancelHandshakes()
-			return
-		}
 	}
 }
 
@@ -148,5 +131,4 @@ func (s *server) stop() {
 		}
 		s.hub.stop(time.Now(), wire.ByeStopping)
 	}
-	s.hub.cancelHandshakes()
 }

@@ -27,15 +27,14 @@ const (
 
 // session is one secured connection of a peer.
 type session struct {
-	hub     *hub
-	id      secure.SessionID
-	addr    netip.AddrPort
-	who     secure.Fingerprint
-	linger  *handshake // answers repeated flights until the peer's first authentic packet, or the end of its time
-	secrets *secure.Secrets
-	link    *link
-	stream  *stream.Stream
-	path    sessionPath
+	hub    *hub
+	id     secure.SessionID
+	addr   netip.AddrPort
+	who    secure.Fingerprint
+	linger *handshake // answers repeated flights until the peer's first authentic packet, or the end of its time
+	link   *link
+	stream *stream.Stream
+	path   sessionPath
 
 	nick    string // empty: none yet
 	key     string // its comparison form
@@ -67,7 +66,7 @@ func newSession(h *hub, now time.Time, hs *handshake, via *shard, secrets *secur
 		return nil, err
 	}
 	s := &session{
-		hub: h, addr: hs.from, who: secrets.Remote, linger: hs, secrets: secrets,
+		hub: h, addr: hs.from, who: secrets.Remote, linger: hs,
 		stream: stream.New(stream.Config{Local: wire.SSRCDaemon, Remote: wire.SSRCPeer, FirstSeq: wire.FirstSeq()}, now),
 		path:   sessionPath{key: secrets.PathKey()},
 		began:  now, nextReport: now.Add(wire.KeepaliveEvery),
@@ -93,10 +92,8 @@ func (h *hub) protected(now time.Time, via *shard, from netip.AddrPort, b []byte
 	err := p.open(now, b)
 	switch {
 	case err == nil:
-	case p.pending != nil: // perhaps one of the session to come; the replay windows of others say nothing about it
-		if !p.pending.early.Add(b) {
-			h.drops.count(dropEarly)
-		}
+	case p.pending != nil: // whoever is there now has no keys yet; the replay windows of others say nothing about it
+		h.drops.count(dropEarly)
 	case p.session == nil && !errors.Is(err, secure.ErrReplayed):
 		if now.After(p.farewell) {
 			h.drops.count(dropUnknownAddress)
@@ -145,7 +142,7 @@ func (s *session) opened(now time.Time, plain []byte, rtcp bool) {
 	if s.gone {
 		return
 	}
-	s.release()
+	s.linger = nil // the peer has the keys
 	s.stream.Heard(now)
 	if rtcp {
 		s.feedback(now, plain)
@@ -154,14 +151,6 @@ func (s *session) opened(now time.Time, plain []byte, rtcp bool) {
 	}
 	if !s.gone {
 		s.mark()
-	}
-}
-
-// release frees the state of DTLS: the peer has the keys.
-func (s *session) release() {
-	if s.secrets != nil {
-		s.secrets.Free()
-		s.secrets, s.linger = nil, nil
 	}
 }
 
@@ -216,8 +205,8 @@ func (s *session) wake(now time.Time) {
 	_, _, heard := s.link.usage()
 	s.stream.Heard(heard)
 	s.stream.Advance(now)
-	if s.secrets != nil && !now.Before(s.began.Add(secure.HandshakeTimeout)) {
-		s.release()
+	if s.linger != nil && !now.Before(s.began.Add(secure.HandshakeTimeout)) {
+		s.linger = nil
 	}
 	if !s.greeted && !now.Before(s.began.Add(helloFor)) {
 		s.end(now, wire.ByeNoHello)
@@ -270,7 +259,7 @@ func (s *session) deadline() time.Time {
 	if !s.greeted {
 		d = earliest(d, s.began.Add(helloFor))
 	}
-	if s.secrets != nil {
+	if s.linger != nil {
 		d = earliest(d, s.began.Add(secure.HandshakeTimeout))
 	}
 	if s.next != nil {

@@ -54,7 +54,6 @@ func newWorld(t *testing.T, cfg Config) *world {
 		return nil
 	}
 	w.server = newServer(cfg, []*socket{memorySocket(out), memorySocket(out)})
-	w.server.hub.out = out
 	for i, sh := range w.server.hub.plane.shards {
 		w.outs[i] = newWriter(sh.socket)
 	}
@@ -66,7 +65,6 @@ func newWorld(t *testing.T, cfg Config) *world {
 		cancel()
 		<-w.server.done
 		pumps.Wait()
-		w.server.finish()
 		for _, c := range w.clients {
 			c.stop()
 		}

@@ -55,7 +55,9 @@ func serve(c *cli.Context, stdout, stderr io.Writer) error {
 	if c.Args().Present() {
 		return usage("yodeld serve takes flags only", "unexpected argument %q", c.Args().First())
 	}
-	cfg, err := config(c, stderr)
+	lines := newGatherer(stderr)
+	defer lines.flush()
+	cfg, err := config(c, lines)
 	if err != nil {
 		return err
 	}

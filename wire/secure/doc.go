@@ -4,10 +4,10 @@
 //	Identity     who one is: a P-256 key in a file, named by its Fingerprint
 //	KnownHosts   which daemon a name meant last time; trust on first use, loud refusal on change
 //	Validator    proof that an address can be answered at, before anything is kept for it (STUN)
+//	Responder    the daemon's side of a handshake, DTLS 1.2; both sides show a certificate
+//	Handshake    the peer's side, over a MemConn; for tests and tools the daemon's too
 //	MemConn      the datagrams of one handshake, fed by the owner's read loop
-//	Handshake    DTLS 1.2 over a MemConn; both sides show a certificate
 //	Secrets      what a handshake leaves: the other side's fingerprint and the SRTP keys
-//	EarlyQueue   the few packets that come before the keys do
 //	Tx, Rx       SRTP and SRTCP, one direction each; TxStream is what Tx sends under one SSRC
 //	PathRequest  where a session is to be found now: asked and answered under its PathKey (STUN)
 //
@@ -16,15 +16,30 @@
 // The client sends BindingRequest without a nonce and learns one (ParseBindingReply); it sends
 // BindingRequest with it and, without waiting for the answer, starts Handshake. The daemon asks
 // Validator.Answer about every STUN datagram; from an address that came with a good nonce it accepts a
-// handshake for ValidatedFor. It keeps a MemConn per pending handshake and feeds it every DTLS datagram
+// handshake for ValidatedFor. It keeps a Responder per pending handshake and feeds it every DTLS datagram
 // of that address; ClientHelloRandom tells a repeated ClientHello from that of a client that was started
-// again on the same port, which gets a MemConn of its own beside the old one. Cookies of DTLS (RFC 6347, 4.2.1)
+// again on the same port, which gets a Responder of its own beside the old one. Cookies of DTLS (RFC 6347, 4.2.1)
 // are off: the address was validated already.
 //
-// When Handshake returns, both sides call Secrets.Protect. The client calls Secrets.Free at once. The daemon
-// keeps feeding the MemConn, because its last flight may have been lost and the client then asks
-// for it again, until the first packet that Rx opens, or HandshakeTimeout; then it calls Free. After
-// Free nothing of DTLS is left: no goroutine, no buffer, and no alert is sent.
+// With the keys both sides call Secrets.Protect. The client calls Secrets.Free at once: nothing of DTLS is left, no goroutine, no
+// buffer, and no alert is sent. The daemon keeps feeding the Responder, because its last flight may have been lost and the client then asks
+// for it again, until the first packet that Rx opens, or HandshakeTimeout; then it drops it.
+//
+// # The daemon's side
+//
+// Responder is this package's own; the peer's side is the DTLS library's. The library runs three goroutines for a handshake and one more for each
+// read and write: at the daemon most of the processor time of a join went into waking threads. Of DTLS the daemon needs one order of five
+// messages, two suites, two curves and one signature, all required:
+//
+//	hello.go         what a ClientHello offers, and the answer
+//	assembly.go      messages out of fragments; nothing is kept that does not belong
+//	responder.go     the order, the keys, the flights
+//	recordcipher.go  records under keys, by the library's ciphers
+//	prf.go           key derivation
+//
+// The library's client, openssl's, and clients in other languages are what the tests hold it against. A handshake costs the daemon two
+// multiplications on P-256 by a fixed point (key, signature) and two by others (agreement, verification of the client's
+// signature); these are 7 of 10 parts of the time in Feed. It makes 700 allocations less than the library does.
 //
 // # Paths
 //
@@ -86,7 +101,7 @@
 //
 // # Concurrency
 //
-// Nothing here starts a goroutine but Handshake, where the DTLS library runs its own until Free. The
+// Nothing here starts a goroutine but Handshake of a client, where the DTLS library runs its own until Free. The
 // only locks are in MemConn, which stands between that library and the owner's read loop, and the file lock of
 // KnownHosts, which stands between processes. The clock is read by nothing but HandshakeTimeout and the deadlines
 // that the DTLS library asks for. Tx and Rx belong to one goroutine each.

@@ -43,15 +43,22 @@ func ParseFingerprint(s string) (Fingerprint, error) {
 
 // fingerprintOf names the key of the first certificate (DER) of a chain. It must be P-256.
 func fingerprintOf(chain [][]byte) (Fingerprint, error) {
+	_, fingerprint, err := parseLeaf(chain)
+	return fingerprint, err
+}
+
+// parseLeaf gives the key of the first certificate (DER) of a chain, and its name. It must be P-256.
+func parseLeaf(chain [][]byte) (*ecdsa.PublicKey, Fingerprint, error) {
 	if len(chain) == 0 {
-		return Fingerprint{}, fmt.Errorf("%w: none was shown", ErrCertificate)
+		return nil, Fingerprint{}, fmt.Errorf("%w: none was shown", ErrCertificate)
 	}
 	cert, err := x509.ParseCertificate(chain[0])
 	if err != nil {
-		return Fingerprint{}, fmt.Errorf("%w: %w", ErrCertificate, err)
+		return nil, Fingerprint{}, fmt.Errorf("%w: %w", ErrCertificate, err)
 	}
-	if key, ok := cert.PublicKey.(*ecdsa.PublicKey); !ok || key.Curve != elliptic.P256() {
-		return Fingerprint{}, fmt.Errorf("%w: its key is %s, not P-256", ErrCertificate, cert.PublicKeyAlgorithm)
+	key, ok := cert.PublicKey.(*ecdsa.PublicKey)
+	if !ok || key.Curve != elliptic.P256() {
+		return nil, Fingerprint{}, fmt.Errorf("%w: its key is %s, not P-256", ErrCertificate, cert.PublicKeyAlgorithm)
 	}
-	return sha256.Sum256(cert.RawSubjectPublicKeyInfo), nil
+	return key, sha256.Sum256(cert.RawSubjectPublicKeyInfo), nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"time"
 
 	"github.com/pion/dtls/v3"
@@ -31,10 +32,17 @@ const (
 type Config struct {
 	Identity *Identity // required
 	Client   bool      // who sends the ClientHello
-	// Verify decides about the other side's key; required. It is called by a goroutine of the DTLS library after the other
+	// Verify decides about the other side's key; required. It is called, of a client by a goroutine of the DTLS library, after the other
 	// side has proved to have the key, and at most once. Its error ends the handshake and is returned by it. The other
 	// side learns nothing, and times out.
 	Verify func(Fingerprint) error
+}
+
+func (cfg Config) check() error {
+	if cfg.Identity == nil || cfg.Verify == nil {
+		return fmt.Errorf("%w: identity and Verify are required", ErrConfig)
+	}
+	return nil
 }
 
 // Handshake runs a DTLS 1.2 handshake (RFC 6347) over conn and blocks until it has succeeded, failed, or ctx or
@@ -44,14 +52,62 @@ type Config struct {
 // After an error conn is closed and no goroutine remains. After success conn must be fed on until Secrets.Free.
 // Errors wrap ErrHandshake and the cause: what Verify returned, context.DeadlineExceeded, ErrCertificate.
 func Handshake(ctx context.Context, conn *MemConn, cfg Config) (*Secrets, error) {
-	if cfg.Identity == nil || cfg.Verify == nil {
-		return nil, fmt.Errorf("%w: identity and Verify are required", ErrConfig)
+	if err := cfg.check(); err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, HandshakeTimeout)
 	defer cancel()
-	session, err := cfg.session(conn)
+	run := respond
+	if cfg.Client {
+		run = initiate
+	}
+	secrets, err := run(ctx, conn, cfg)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: %w", ErrHandshake, err), conn.Close())
+		if !errors.Is(err, ErrHandshake) {
+			err = fmt.Errorf("%w: %w", ErrHandshake, err)
+		}
+		return nil, errors.Join(err, conn.Close())
+	}
+	return secrets, nil
+}
+
+// respond is the server's side: a Responder with a clock.
+func respond(ctx context.Context, conn *MemConn, cfg Config) (*Secrets, error) {
+	s, err := NewResponder(cfg, time.Now(), func(b []byte) { _, _ = conn.WriteTo(b, nil) }) // what is lost is sent again
+	if err != nil {
+		return nil, err
+	}
+	timer := time.NewTimer(HandshakeTimeout)
+	defer timer.Stop()
+	for s.Secrets() == nil && err == nil {
+		timer.Reset(time.Until(s.Deadline()))
+		select {
+		case datagram := <-conn.in:
+			if err = s.Feed(time.Now(), datagram); !errors.Is(err, ErrHandshake) {
+				err = nil // it was dropped
+			}
+		case <-timer.C:
+			err = s.Advance(time.Now())
+		case <-conn.closed:
+			err = net.ErrClosed
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	secrets := s.Secrets()
+	secrets.held.Store(&association{conn: conn})
+	conn.done.Store(s)
+	return secrets, nil
+}
+
+// initiate is the client's side.
+func initiate(ctx context.Context, conn *MemConn, cfg Config) (*Secrets, error) {
+	session, err := dtls.ClientWithOptions(conn, memAddr{}, cfg.options()...)
+	if err != nil {
+		return nil, err
 	}
 	held := &association{session: session, conn: conn}
 	if err = session.HandshakeContext(ctx); err == nil {
@@ -59,37 +115,17 @@ func Handshake(ctx context.Context, conn *MemConn, cfg Config) (*Secrets, error)
 	}
 	var secrets *Secrets
 	if err == nil {
-		secrets, err = exportSecrets(held, cfg.Client)
+		secrets, err = exportSecrets(held)
 	}
 	if err != nil {
 		held.end()
-		return nil, fmt.Errorf("%w: %w", ErrHandshake, err)
 	}
-	return secrets, nil
+	return secrets, err
 }
 
-// session makes the library's connection; nothing is sent yet.
-func (cfg Config) session(conn *MemConn) (*dtls.Conn, error) {
-	if cfg.Client {
-		var options []dtls.ClientOption
-		for _, option := range cfg.options() {
-			options = append(options, option)
-		}
-		return dtls.ClientWithOptions(conn, memAddr{}, options...)
-	}
-	options := []dtls.ServerOption{
-		dtls.WithClientAuth(dtls.RequireAnyClientCert),
-		dtls.WithInsecureSkipVerifyHello(true), // STUN has validated the address
-	}
-	for _, option := range cfg.options() {
-		options = append(options, option)
-	}
-	return dtls.ServerWithOptions(conn, memAddr{}, options...)
-}
-
-// options are those of both sides.
-func (cfg Config) options() []dtls.Option {
-	return []dtls.Option{
+// options are those of the library's client.
+func (cfg Config) options() []dtls.ClientOption {
+	return []dtls.ClientOption{
 		dtls.WithCertificates(cfg.Identity.certificate),
 		dtls.WithCipherSuites(
 			dtls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
@@ -111,6 +147,7 @@ func (cfg Config) options() []dtls.Option {
 	}
 }
 
+// verifyChain is the library's question about the daemon's certificate.
 func (cfg Config) verifyChain(chain [][]byte, _ [][]*x509.Certificate) error {
 	fingerprint, err := fingerprintOf(chain)
 	if err != nil {

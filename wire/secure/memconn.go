@@ -28,8 +28,9 @@ type MemConn struct {
 	muted  atomic.Bool
 	closed chan struct{}
 	once   sync.Once
+	done   atomic.Pointer[Responder] // of a finished handshake: Feed gives it what still comes
 
-	datagrams, bytes int // fed so far
+	fed budget
 
 	readDeadline deadline
 }
@@ -49,25 +50,41 @@ func NewMemConn(send func(datagram []byte)) *MemConn {
 // ErrNotDTLS for what is no DTLS or could only disturb (an alert or data in the clear, which anyone can forge),
 // ErrBudget after 64 datagrams or 16 KiB, ErrQueueFull, net.ErrClosed.
 func (c *MemConn) Feed(datagram []byte) error {
-	if !acceptable(datagram) {
-		return ErrNotDTLS
-	}
-	if c.datagrams+1 > maxFedDatagrams || c.bytes+len(datagram) > maxFedBytes {
-		return ErrBudget
+	if err := c.fed.admit(datagram); err != nil {
+		return err
 	}
 	select {
 	case <-c.closed:
 		return net.ErrClosed
 	default:
 	}
+	if finished := c.done.Load(); finished != nil {
+		return finished.Feed(time.Now(), datagram)
+	}
 	select {
 	case c.in <- append([]byte(nil), datagram...):
-		c.datagrams++
-		c.bytes += len(datagram)
 		return nil
 	default:
 		return ErrQueueFull
 	}
+}
+
+// budget is what one handshake has received so far.
+type budget struct {
+	datagrams, bytes int
+}
+
+// admit counts a datagram, or says why it is dropped.
+func (b *budget) admit(datagram []byte) error {
+	if !acceptable(datagram) {
+		return ErrNotDTLS
+	}
+	if b.datagrams+1 > maxFedDatagrams || b.bytes+len(datagram) > maxFedBytes {
+		return ErrBudget
+	}
+	b.datagrams++
+	b.bytes += len(datagram)
+	return nil
 }
 
 // Mute makes all further writes vanish.

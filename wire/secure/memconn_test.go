@@ -165,23 +165,3 @@ func TestMemConnWrites(t *testing.T) {
 		t.Errorf("address %s %s", addr.Network(), addr)
 	}
 }
-
-func TestEarlyQueue(t *testing.T) {
-	var q EarlyQueue
-	packet := []byte{0}
-	for i := range 10 {
-		packet[0] = byte(i)
-		if got, want := q.Add(packet), i < maxEarly; got != want {
-			t.Errorf("Add %d: %t, want %t", i, got, want)
-		}
-	}
-	var got []byte
-	q.Drain(func(packet []byte) { got = append(got, packet...) })
-	if !bytes.Equal(got, []byte{0, 1, 2, 3, 4, 5, 6, 7}) {
-		t.Errorf("drained %v", got)
-	}
-	q.Drain(func([]byte) { t.Error("drained twice") })
-	if !q.Add(packet) {
-		t.Error("an empty queue takes nothing")
-	}
-}

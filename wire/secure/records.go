@@ -30,7 +30,7 @@ const (
 	recordData             = 23
 )
 
-const typeClientHello = 1 // RFC 5246, 7.4
+const fatalAlert = 2 // RFC 5246, 7.2
 
 // nextRecord splits the first record off a datagram. ok is false if it is not well-formed.
 func nextRecord(datagram []byte) (record, rest []byte, ok bool) {

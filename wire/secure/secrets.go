@@ -31,14 +31,16 @@ type masterKey struct {
 
 // association is what lives on of a handshake to repeat its last flight.
 type association struct {
-	session *dtls.Conn
+	session *dtls.Conn // of a client; nil: the conn repeats it
 	conn    *MemConn
 }
 
 // end stops the library's goroutines; nothing is sent.
 func (a *association) end() {
 	a.conn.Mute()
-	_ = a.session.Close() // the conn never fails to close
+	if a.session != nil {
+		_ = a.session.Close() // the conn never fails to close
+	}
 	_ = a.conn.Close()
 }
 
@@ -75,7 +77,7 @@ func (s *Secrets) Protect() (*Tx, *Rx, error) {
 }
 
 // exportSecrets takes the keys of a finished handshake out of the library.
-func exportSecrets(held *association, client bool) (*Secrets, error) {
+func exportSecrets(held *association) (*Secrets, error) {
 	state, ok := held.session.ConnectionState()
 	if !ok {
 		return nil, errors.New("no connection state")
@@ -84,7 +86,21 @@ func exportSecrets(held *association, client bool) (*Secrets, error) {
 	if err != nil {
 		return nil, err
 	}
-	profile, err := protectionProfile(held.session)
+	selected, _ := held.session.SelectedSRTPProtectionProfile()
+	export := func(label string, n int) ([]byte, error) { return state.ExportKeyingMaterial(label, nil, n) }
+	s, err := newSecrets(uint16(selected), true, export)
+	if err != nil {
+		return nil, err
+	}
+	s.Remote = remote
+	s.held.Store(held)
+	return s, nil
+}
+
+// newSecrets derives the keys of a session, for the client or the server of a handshake that has agreed on the SRTP profile of that number
+// in use_srtp.
+func newSecrets(number uint16, client bool, export func(label string, n int) ([]byte, error)) (*Secrets, error) {
+	profile, err := protectionProfile(number)
 	if err != nil {
 		return nil, err
 	}
@@ -96,17 +112,16 @@ func exportSecrets(held *association, client bool) (*Secrets, error) {
 	if err != nil {
 		return nil, err
 	}
-	material, err := state.ExportKeyingMaterial(exporterLabel, nil, 2*(keyLen+saltLen))
+	material, err := export(exporterLabel, 2*(keyLen+saltLen))
 	if err != nil {
 		return nil, err
 	}
-	path, err := state.ExportKeyingMaterial(pathLabel, nil, len(PathKey{}))
+	path, err := export(pathLabel, len(PathKey{}))
 	if err != nil {
 		return nil, err
 	}
-	s := &Secrets{Remote: remote, profile: profile, path: PathKey(path)}
+	s := &Secrets{profile: profile, path: PathKey(path)}
 	s.local, s.remote = splitKeys(material, keyLen, client)
-	s.held.Store(held)
 	return s, nil
 }
 
@@ -123,13 +138,12 @@ func splitKeys(material []byte, keyLen int, client bool) (local, remote masterKe
 	return ofServer, ofClient
 }
 
-func protectionProfile(session *dtls.Conn) (srtp.ProtectionProfile, error) {
-	selected, _ := session.SelectedSRTPProtectionProfile()
-	switch selected {
-	case dtls.SRTP_AEAD_AES_128_GCM:
-		return srtp.ProtectionProfileAeadAes128Gcm, nil
-	case dtls.SRTP_AES128_CM_HMAC_SHA1_80:
-		return srtp.ProtectionProfileAes128CmHmacSha1_80, nil
+// protectionProfile gives a profile by its number in use_srtp.
+func protectionProfile(number uint16) (srtp.ProtectionProfile, error) {
+	for _, p := range srtpProfiles {
+		if p.number == number {
+			return p.profile, nil
+		}
 	}
-	return 0, fmt.Errorf("no SRTP profile agreed on (%#04x)", uint16(selected))
+	return 0, fmt.Errorf("no SRTP profile agreed on (%#04x)", number)
 }

@@ -1,11 +1,13 @@
 package secure
 
 import (
+	"bytes"
 	"errors"
 	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 func TestEachSideOpensWhatTheOtherSeals(t *testing.T) {
@@ -138,4 +140,29 @@ func BenchmarkHandshake(b *testing.B) {
 	for b.Loop() {
 		finish(b, 1)
 	}
+}
+
+// BenchmarkResponder reports what a handshake takes in Feed, without the client.
+func BenchmarkResponder(b *testing.B) {
+	client := Config{Identity: mustIdentity(b), Client: true, Verify: anyone}
+	server := Config{Identity: mustIdentity(b), Verify: anyone}
+	var spent time.Duration
+	for b.Loop() {
+		up := make(chan []byte, maxQueued)
+		conn := NewMemConn(func(datagram []byte) { up <- bytes.Clone(datagram) })
+		done := start(conn, client)
+		r, err := NewResponder(server, time.Now(), func(datagram []byte) { _ = conn.Feed(datagram) })
+		if err != nil {
+			b.Fatal(err)
+		}
+		for r.Secrets() == nil {
+			datagram, began := <-up, time.Now()
+			if err := r.Feed(began, datagram); err != nil {
+				b.Fatal(err)
+			}
+			spent += time.Since(began)
+		}
+		(<-done).secrets.Free()
+	}
+	b.ReportMetric(float64(spent.Microseconds())/float64(b.N), "us/Feed")
 }
