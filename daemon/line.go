@@ -285,8 +285,8 @@ func (l *line) deadline() time.Time {
 		}
 	}
 	if l.ended {
-		for seq := l.base; seq < l.top; seq++ {
-			if s := l.at(seq); s != nil {
+		for seq := l.top; seq > l.base; seq-- { // the last one: those before it need no turns of their own
+			if s := l.at(seq - 1); s != nil {
 				return earliest(d, s.due.Add(keepFor))
 			}
 		}

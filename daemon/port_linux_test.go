@@ -57,8 +57,9 @@ func TestSocketsOfAPortDivideThePeers(t *testing.T) {
 func senders(t *testing.T, s *socket) (from []netip.AddrPort) {
 	t.Helper()
 	b := newReadBatch()
-	err := s.raw.Read(func(fd uintptr) bool {
-		for b.in.receive(fd) {
+	b.in.fd = s.fd
+	err := s.ready.Read(func(uintptr) bool {
+		for b.in.receive(0) {
 			for i := range b.in.n {
 				who, _ := b.datagram(i)
 				from = append(from, who)
