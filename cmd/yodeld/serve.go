@@ -63,6 +63,9 @@ func serve(c *cli.Context, stdout, stderr io.Writer) error {
 	}
 	ctx, cancel := context.WithCancel(c.Context)
 	defer cancel()
+	if err := raisePriority(); err != nil {
+		cfg.Logger.Debug("priority", "error", err)
+	}
 	fingerprint := cfg.Identity.Fingerprint()
 	ready := func(addr netip.AddrPort) {
 		cfg.Logger.Info("ready", "address", addr, "fingerprint", fingerprint, "access", "open", "version", version)
