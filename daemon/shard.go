@@ -78,9 +78,8 @@ type arrival struct {
 
 // mailbox is what the hub has to look at of what came to a shard. The reader fills it, the hub takes all that is there.
 type mailbox struct {
-	mu   sync.Mutex
-	in   batch
-	poke chan<- struct{} // of one, all shards': something is there
+	mu sync.Mutex
+	in batch
 }
 
 // batch is datagrams in the order in which they came.
@@ -110,14 +109,6 @@ func (m *mailbox) put(e entry, data []byte) bool {
 	return true
 }
 
-// ring tells the hub that something is there.
-func (m *mailbox) ring() {
-	select {
-	case m.poke <- struct{}{}:
-	default:
-	}
-}
-
 // take gives what is there for an empty batch.
 func (m *mailbox) take(empty batch) batch {
 	m.mu.Lock()
@@ -129,7 +120,7 @@ func (m *mailbox) take(empty batch) batch {
 
 func newShard(p *plane, index int, s *socket) *shard {
 	return &shard{
-		plane: p, index: index, socket: s, box: mailbox{poke: p.arrived}, routes: make(map[netip.AddrPort]route),
+		plane: p, index: index, socket: s, routes: make(map[netip.AddrPort]route),
 		opened: make([]byte, 0, maxRead*(wire.MaxDatagram+1)), w: newWriter(s),
 		parts: make(chan *flight, maxParts), clock: time.NewTimer(time.Hour),
 	}
@@ -198,7 +189,7 @@ func (sh *shard) receive(now time.Time, in []inbound, w *writer) {
 		forHub = true
 	}
 	if forHub {
-		sh.box.ring()
+		sh.plane.bell.ring()
 	}
 	for i := range sh.audio {
 		a := &sh.audio[i]
@@ -307,11 +298,4 @@ func (sh *shard) schedule(t *timer, at time.Time) {
 		sh.armed = at
 		sh.clock.Reset(time.Until(at))
 	}
-}
-
-// cancel has no turn come.
-func (sh *shard) cancel(t *timer) {
-	sh.ticks.Lock()
-	defer sh.ticks.Unlock()
-	sh.timers.set(t, time.Time{})
 }
