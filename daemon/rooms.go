@@ -87,7 +87,7 @@ func (m *member) hears(yes bool) {
 	case yes == m.hear:
 	case yes:
 		if m.ear == nil || m.ear.link != m.session.link {
-			m.ear, m.renewed = &listener{link: m.session.link}, nil
+			m.ear, m.renewed = newListener(m.session.link), nil
 		}
 		m.room.relay.listen(m.ear)
 	default:

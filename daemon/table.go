@@ -120,5 +120,6 @@ func (h *hub) finished(now time.Time, p *place, hs *handshake, secrets *secure.S
 
 // send gives a datagram to the network at the end of the turn. What the kernel does not take is counted, and repaired like any other loss.
 func (h *hub) send(to netip.AddrPort, b []byte) {
-	h.w.add(h.w.s.target(to), append(h.w.space(), b...))
+	t := h.w.s.target(to)
+	h.w.add(&t, append(h.w.space(), b...))
 }
