@@ -2,27 +2,18 @@ package daemon
 
 import (
 	"context"
-	"runtime"
-
 	"net/netip"
+	"runtime"
 	"sync"
 	"time"
 
 	"yodel/wire"
 )
 
-const (
-	// queued is how many functions may wait for the loop.
-	queued = 1024
-	// turn is how many events the loop takes before it sends what they gave.
-	turn = 64
-)
-
 // server is the daemon at work: the shards with their readers and pumps, and the loop that owns the hub.
 type server struct {
-	hub   *hub
-	posts chan func(now time.Time)
-	done  chan struct{} // closed when the loop has ended
+	hub  *hub
+	done chan struct{} // closed when the loop has ended
 }
 
 // Run serves until ctx ends, then tells all peers that the daemon is stopping. ready is called once, when the daemon can be
@@ -55,24 +46,13 @@ func Run(ctx context.Context, cfg Config, ready func(netip.AddrPort)) error {
 
 // newServer makes a server on sockets.
 func newServer(cfg Config, sockets []*socket) *server {
-	s := &server{
-		hub: newHub(cfg, sockets), posts: make(chan func(time.Time), queued), done: make(chan struct{}),
-	}
-	return s
+	return &server{hub: newHub(cfg, sockets), done: make(chan struct{})}
 }
 
 // pumps starts the shards' pumps, which end with the loop.
 func (s *server) pumps(others *sync.WaitGroup) {
 	for _, sh := range s.hub.plane.shards {
 		others.Go(func() { sh.pump(s.done) })
-	}
-}
-
-// post gives the loop something to run; after the loop's end it does nothing.
-func (s *server) post(f func(now time.Time)) {
-	select {
-	case s.posts <- f:
-	case <-s.done:
 	}
 }
 
@@ -84,17 +64,14 @@ func (s *server) loop(ctx context.Context) {
 	defer timer.Stop()
 	for {
 		select {
-		case <-s.hub.plane.arrived:
-			s.hub.collect(time.Now())
-		case f := <-s.posts:
-			f(time.Now())
-		case <-s.hub.plane.tell.poke:
+		case <-s.hub.plane.bell:
 		case <-timer.C:
 		case <-ctx.Done():
 			s.stop()
 			return
 		}
-		now := s.more()
+		now := time.Now()
+		s.hub.collect(now)
 		s.hub.advance(now)
 		s.hub.flush(now)
 		if d := s.hub.deadline(); d.IsZero() {
@@ -105,25 +82,10 @@ func (s *server) loop(ctx context.Context) {
 	}
 }
 
-// more takes what else is there, so that one flush serves several events. It gives the time.
-func (s *server) more() time.Time {
-	now := time.Now()
-	for range turn {
-		select {
-		case <-s.hub.plane.arrived:
-			s.hub.collect(now)
-		case f := <-s.posts:
-			f(now)
-		default:
-			return now
-		}
-	}
-	return now
-}
-
-// stop takes some of what has already come, sends what is queued, and tells all peers three times within 100 ms.
+// stop takes what has already come, sends what is queued, and tells all peers three times within 100 ms.
 func (s *server) stop() {
-	now := s.more()
+	now := time.Now()
+	s.hub.collect(now)
 	s.hub.flush(now)
 	for i := range wire.ByeTimes {
 		if i > 0 {

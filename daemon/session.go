@@ -60,7 +60,8 @@ type session struct {
 	gone       bool
 }
 
-func newSession(h *hub, now time.Time, hs *handshake, via *shard, secrets *secure.Secrets) (*session, error) {
+// newSession makes a session at the address of a handshake, with the keys that it gave, in the shard where that came in.
+func (h *hub) newSession(now time.Time, hs *handshake, via *shard, secrets *secure.Secrets) (*session, error) {
 	tx, rx, err := secrets.Protect()
 	if err != nil {
 		return nil, err

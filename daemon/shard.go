@@ -6,21 +6,14 @@ import (
 	"net/netip"
 	"sync"
 	"time"
-	"unsafe"
 
 	"github.com/pion/rtp"
 
 	"yodel/wire"
 )
 
-const (
-	// maxRead is how many datagrams are received together at most.
-	maxRead = 64
-	// maxParts is how many parts of flights may wait for a shard's pump.
-	maxParts = 256
-	// maxControl is how many bytes of each shard may wait for the hub: some thousand datagrams.
-	maxControl = 512 << 10
-)
+// maxParts is how many parts of flights may wait for a shard's pump.
+const maxParts = 256
 
 // shard is a core's part of the data plane: a socket, the links of those sessions whose datagrams come in there, and the turns of some rooms.
 // It has two goroutines: the reader takes what comes, the pump does what has its time.
@@ -76,61 +69,10 @@ type arrival struct {
 	plain     []byte
 }
 
-// mailbox is what the hub has to look at of what came to a shard. The reader fills it, the hub takes all that is there.
-type mailbox struct {
-	mu   sync.Mutex
-	in   batch
-	poke chan<- struct{} // of one, all shards': something is there
-}
-
-// batch is datagrams in the order in which they came.
-type batch struct {
-	entries []entry
-	data    []byte
-}
-
-// entry is one datagram, or what was in it.
-type entry struct {
-	from netip.AddrPort
-	link *link // nil: nobody has opened it
-	rtcp bool
-	n    int // bytes of data
-}
-
-// put adds an entry; it is false when there is no room.
-func (m *mailbox) put(e entry, data []byte) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	const each = int(unsafe.Sizeof(e))
-	if (len(m.in.entries)+1)*each+len(m.in.data)+len(data) > maxControl {
-		return false
-	}
-	e.n = len(data)
-	m.in.entries, m.in.data = append(m.in.entries, e), append(m.in.data, data...)
-	return true
-}
-
-// ring tells the hub that something is there.
-func (m *mailbox) ring() {
-	select {
-	case m.poke <- struct{}{}:
-	default:
-	}
-}
-
-// take gives what is there for an empty batch.
-func (m *mailbox) take(empty batch) batch {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	full := m.in
-	m.in = empty
-	return full
-}
-
 func newShard(p *plane, index int, s *socket) *shard {
 	return &shard{
-		plane: p, index: index, socket: s, box: mailbox{poke: p.arrived}, routes: make(map[netip.AddrPort]route),
-		opened: make([]byte, 0, maxRead*(wire.MaxDatagram+1)), w: newWriter(s),
+		plane: p, index: index, socket: s, routes: make(map[netip.AddrPort]route),
+		opened: make([]byte, 0, readAtOnce*(wire.MaxDatagram+1)), w: newWriter(s),
 		parts: make(chan *flight, maxParts), clock: time.NewTimer(time.Hour),
 	}
 }
@@ -148,7 +90,7 @@ func (sh *shard) route(addr netip.AddrPort, r route) {
 
 // read takes what comes until the socket is closed.
 func (sh *shard) read(done <-chan struct{}) {
-	var in [maxRead]inbound
+	var in [readAtOnce]inbound
 	b, w := newReadBatch(), newWriter(sh.socket)
 	for {
 		n, err := sh.socket.read(b)
@@ -173,7 +115,7 @@ func (sh *shard) read(done <-chan struct{}) {
 	}
 }
 
-// receive takes up to maxRead datagrams that have come in together: audio goes to its relays, all else to the hub.
+// receive takes up to readAtOnce datagrams that have come in together: audio goes to its relays, all else to the hub.
 func (sh *shard) receive(now time.Time, in []inbound, w *writer) {
 	forHub := false
 	sh.opened, sh.audio = sh.opened[:0], sh.audio[:0]
@@ -198,7 +140,7 @@ func (sh *shard) receive(now time.Time, in []inbound, w *writer) {
 		forHub = true
 	}
 	if forHub {
-		sh.box.ring()
+		sh.plane.bell.ring()
 	}
 	for i := range sh.audio {
 		a := &sh.audio[i]
@@ -307,11 +249,4 @@ func (sh *shard) schedule(t *timer, at time.Time) {
 		sh.armed = at
 		sh.clock.Reset(time.Until(at))
 	}
-}
-
-// cancel has no turn come.
-func (sh *shard) cancel(t *timer) {
-	sh.ticks.Lock()
-	defer sh.ticks.Unlock()
-	sh.timers.set(t, time.Time{})
 }

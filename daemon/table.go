@@ -106,7 +106,7 @@ func (h *hub) unpend(p *place) {
 
 // finished makes a session of the outcome of a handshake.
 func (h *hub) finished(now time.Time, p *place, hs *handshake, secrets *secure.Secrets) {
-	s, err := newSession(h, now, hs, p.via, secrets)
+	s, err := h.newSession(now, hs, p.via, secrets)
 	if err != nil {
 		h.log.Warn("handshake gave no keys", "address", hs.from, "error", err)
 		h.routed(hs.from, p)

@@ -103,7 +103,7 @@ func newVoice(r *room, who [32]byte, payload uint8, clock int) *voice {
 	p := r.relay.plane
 	return &voice{
 		room: r, relay: r.relay, who: who, ssrc: p.newSSRC(), payload: payload,
-		line: line{clock: clock, delay: r.delay, lead: r.lead, grid: p.grid},
+		line: line{clock: clock, delay: r.relay.delay, lead: r.relay.lead, grid: p.grid},
 	}
 }
 

@@ -65,7 +65,7 @@
 // A packet of 92 bytes is sealed or opened in the time that AES-GCM takes and about 20 ns; the library takes 100 ns more, and allocates
 // for a forged packet. Rx looks at the header, the SSRC and the replay window before it deciphers: a replay costs 20 ns, a
 // forgery as much as a packet. No packet and no error allocates, but the first of an SSRC and SRTCP's first after a garbage collection.
-// A relay that sends one packet to many keeps the TxStream of each receiver.
+// A relay that sends one packet to many keeps the TxStream of each receiver, where all that sealing needs lies together.
 //
 // Tx and Rx of a session that only sends messages hold 2 KiB. Of that 1.5 KiB are the two ciphers of SRTP. Those of SRTCP would be
 // as large; they are held by weak pointers, so that they live through a busy time and not through an idle one.
@@ -103,6 +103,6 @@
 //
 // Nothing here starts a goroutine but Handshake of a client, where the DTLS library runs its own until Free. The
 // only locks are in MemConn, which stands between that library and the owner's read loop, and the file lock of
-// KnownHosts, which stands between processes. The clock is read by nothing but HandshakeTimeout and the deadlines
-// that the DTLS library asks for. Tx and Rx belong to one goroutine each.
+// KnownHosts, which stands between processes. The clock is read for Handshake and its MemConn only, and while that file lock is awaited: a Responder is told
+// the time. Tx, with its TxStreams, and Rx are each for one goroutine at a time; whoever shares one has a lock, as the daemon does.
 package secure
