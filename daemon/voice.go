@@ -46,6 +46,7 @@ type voice struct {
 	slot   int    // in relay.voices
 	link   *link  // the talker's; nil: nothing more comes
 	next   *voice // that goes on with what comes; nil: this one does
+	begun  bool   // its talker has said so
 	line   line
 	at     time.Time                  // when it has its turn
 	told   bool                       // the hub knows that all has come
@@ -134,6 +135,7 @@ func (s *session) talkStart(now time.Time, m *wire.TalkStart) {
 	v.began = true
 	first, timestamp := uint16(m.GetFirstSeq()), m.GetFirstTimestamp()
 	v.relay.do(now, s.hub.w, func() {
+		v.begun = true
 		v.line.start(now, first)
 		v.latest = timestamp
 		v.turn(now, s.hub.w)
