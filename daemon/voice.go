@@ -237,15 +237,15 @@ func (v *voice) goesOn(now time.Time, next *voice, first uint16, timestamp uint3
 	}
 }
 
-// renewed tells a member that it hears a voice under a new SSRC from now on.
+// tell says to a member that it hears a voice under a new SSRC from now on.
 func (r *renewal) tell(time.Time) {
-	v, s := r.voice, r.link.session
-	v.room.hub.voices[r.ssrc] = v
-	v.others = append(v.others, r.ssrc)
+	v, s := r.voice, r.ear.link.session
 	m := s.rooms[v.room.name]
-	if m == nil || !m.hear {
+	if v.room.hub.voices[v.ssrc] != v || m == nil || m.ear != r.ear { // over, or the member has begun anew meanwhile
 		return
 	}
+	v.room.hub.voices[r.ssrc] = v
+	v.others = append(v.others, r.ssrc)
 	if m.renewed == nil {
 		m.renewed = make(map[*voice]uint32)
 	}
