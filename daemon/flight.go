@@ -175,7 +175,7 @@ func (e *listener) renew(to *feed, it *item) {
 	}
 	to.ssrc, to.sent = v.relay.plane.newSSRC(), false
 	to.stream = e.link.tx.Stream(to.ssrc)
-	r := renewal{link: e.link, voice: v, old: old, before: before, ssrc: to.ssrc, first: it.seq, timestamp: timestampOf(it.packet.data)}
+	r := renewal{ear: e, voice: v, old: old, before: before, ssrc: to.ssrc, first: it.seq, timestamp: timestampOf(it.packet.data)}
 	v.relay.plane.tell.add(r.tell)
 }
 
@@ -212,7 +212,7 @@ func timestampOf(packet []byte) uint32 { return binary.BigEndian.Uint32(packet[4
 
 // renewal is what the hub is to tell a member that hears a voice under a new SSRC.
 type renewal struct {
-	link          *link
+	ear           *listener
 	voice         *voice
 	old, ssrc     uint32
 	before, first uint64

@@ -90,6 +90,14 @@ func (l *link) direct(to netip.AddrPort) {
 	l.shard.mu.Unlock()
 }
 
+// end has nothing be sent, and nothing of the peer be taken any more.
+func (l *link) end() {
+	l.shard.mu.Lock()
+	l.nowhere = true
+	l.rx.Disallow(wire.SSRCPeer)
+	l.shard.mu.Unlock()
+}
+
 // silence has nothing be sent any more, until direct.
 func (l *link) silence() {
 	l.shard.mu.Lock()
