@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/pion/dtls/v3/pkg/crypto/ciphersuite"
+	"github.com/pion/dtls/v3/pkg/protocol"
+	"github.com/pion/dtls/v3/pkg/protocol/recordlayer"
 )
 
 // byHand is the client's side of a handshake, message by message, so that a test can say any of them wrongly or at the wrong time. It offers
@@ -26,6 +28,7 @@ type byHand struct {
 	signs *ecdsa.PrivateKey // who signs CertificateVerify
 	signd []byte            // the digest that is signed
 	wrong byte              // is added to Finished
+	other byte              // is added to the scheme of CertificateVerify
 
 	sequence   [2]uint64
 	transcript []byte
@@ -48,17 +51,28 @@ func (h *byHand) hello() []byte { return appendMessage(nil, typeClientHello, 0, 
 // record puts a message, or a part of one, into a record of its own.
 func (h *byHand) record(message []byte) []byte {
 	if message[0] == typeFinished {
-		sealed, err := seal(h.cipher, h.sequence[1], message)
-		if err != nil {
-			panic(err) // the library has no way to fail
-		}
-		h.sequence[1]++
-		return sealed
+		return h.sealed(recordHandshake, message)
 	}
 	r := appendRecord(nil, recordHandshake, message)
 	putSequence(r, 0, h.sequence[0])
 	h.sequence[0]++
 	return r
+}
+
+// sealed puts content into a record under keys.
+func (h *byHand) sealed(kind byte, content []byte) []byte {
+	raw := appendRecord(nil, kind, content)
+	putSequence(raw, 1, h.sequence[1])
+	header := recordlayer.Header{
+		ContentType: protocol.ContentType(kind), Version: protocol.Version1_2,
+		ContentLen: uint16(len(content)), Epoch: 1, SequenceNumber: h.sequence[1],
+	}
+	h.sequence[1]++
+	sealed, err := h.cipher.Encrypt(&recordlayer.RecordLayer{Header: header}, raw)
+	if err != nil {
+		panic(err) // the library has no way to fail
+	}
+	return sealed
 }
 
 // flight gives all that follows ClientHello, in one datagram.
@@ -129,7 +143,7 @@ func (h *byHand) prepare(point, shared, clientRandom, serverRandom []byte) (err 
 		if err != nil {
 			return err
 		}
-		h.say(typeCertificateVerify, append(binary.BigEndian.AppendUint16([]byte{4, 3}, uint16(len(signature))), signature...))
+		h.say(typeCertificateVerify, append(binary.BigEndian.AppendUint16([]byte{4, 3 + h.other}, uint16(len(signature))), signature...))
 	}
 	verify := prf(verifyLen, h.master, "client finished", h.digest())
 	verify[0] += h.wrong

@@ -98,6 +98,7 @@ func TestWhatAClientProves(t *testing.T) {
 		"another's certificate":    {func(h *byHand) { h.list = certificateList(other.certificate.Certificate[0]) }, ErrCertificate, 0},
 		"the daemon's certificate": {func(h *byHand) { h.list = nil; h.signs = otherKey }, ErrCertificate, 0},
 		"a signature of less":      {func(h *byHand) { h.signd = make([]byte, 32) }, ErrCertificate, 0},
+		"another scheme":           {func(h *byHand) { h.other = 1 }, ErrHandshake, 0},
 		"a point off the curve":    {func(h *byHand) { h.point = offCurve }, ErrHandshake, 0},
 		"the point at infinity":    {func(h *byHand) { h.point = []byte{0} }, ErrHandshake, 0},
 		"a compressed point":       {func(h *byHand) { h.point = compressed }, ErrHandshake, 0},
@@ -149,6 +150,55 @@ func TestNoMessageCanBeLeftOut(t *testing.T) {
 	}
 }
 
+// Between the keys and Finished: what is not authentic moves nothing, and what is authentic is taken for what it says it is.
+func TestRecordsBeforeFinished(t *testing.T) {
+	forged := func(kind byte) func(*byHand) []byte {
+		return func(*byHand) []byte {
+			r := appendRecord(nil, kind, bytes.Repeat([]byte{1}, 50))
+			putSequence(r, 1, 1<<48-1) // the replay window must not move
+			return r
+		}
+	}
+	for name, test := range map[string]struct {
+		record func(*byHand) []byte
+		ends   bool
+	}{
+		"forged handshake":        {forged(recordHandshake), false},
+		"forged alert":            {forged(recordAlert), false},
+		"forged ChangeCipherSpec": {forged(recordChangeCipherSpec), false},
+		"forged data":             {forged(recordData), false},
+		"a warning":               {func(h *byHand) []byte { return h.sealed(recordAlert, []byte{1, 0}) }, false},
+		"half an alert":           {func(h *byHand) []byte { return h.sealed(recordAlert, []byte{fatalAlert}) }, false},
+		"a fatal alert":           {func(h *byHand) []byte { return h.sealed(recordAlert, []byte{fatalAlert, 42}) }, true},
+		"Finished as data":        {func(h *byHand) []byte { return h.sealed(recordData, h.messages[4]) }, false},
+		"a message of epoch 0":    {func(h *byHand) []byte { return h.sealed(recordHandshake, h.messages[3]) }, false},
+		"nothing":                 {func(h *byHand) []byte { return h.sealed(recordHandshake, nil) }, false},
+	} {
+		for _, early := range []bool{true, false} {
+			c, h := newCounter(t, mustIdentity(t)), newByHand(t, mustIdentity(t).certificate)
+			c.greet(t, h)
+			datagrams := [][]byte{h.record(h.messages[1]), h.record(h.messages[2]), test.record(h)}
+			if early {
+				slices.Reverse(datagrams[1:])
+			}
+			var err error
+			for _, b := range datagrams {
+				err = c.Feed(testTime, b)
+			}
+			if (err != nil) != test.ends || c.Secrets() != nil {
+				t.Errorf("%s, early %t: %v", name, early, err)
+			}
+			if test.ends {
+				continue
+			}
+			err = c.Feed(testTime, append(h.record(h.messages[3]), h.record(h.messages[4])...))
+			if err != nil || c.Secrets() == nil {
+				t.Errorf("%s, early %t: Finished: %v", name, early, err)
+			}
+		}
+	}
+}
+
 // A finished Responder answers a Finished under a new record number, and nothing else.
 func TestAFinishedResponderOnlyRepeats(t *testing.T) {
 	c, h := newCounter(t, mustIdentity(t)), newByHand(t, mustIdentity(t).certificate)
@@ -174,6 +224,9 @@ func TestAFinishedResponderOnlyRepeats(t *testing.T) {
 		if err := c.Feed(testTime, datagram); errors.Is(err, ErrHandshake) || len(c.sent) != before || c.Secrets() != secrets {
 			t.Errorf("%s: %v, %d datagrams", name, err, len(c.sent)-before)
 		}
+	}
+	if err := c.Feed(testTime, h.sealed(recordAlert, []byte{fatalAlert, 42})); err != nil || c.Secrets() != secrets {
+		t.Errorf("an alert: %v", err)
 	}
 	before := len(c.sent)
 	again := h.record(h.messages[4])
@@ -209,5 +262,21 @@ func TestParseClientHelloStrictly(t *testing.T) {
 		if _, err := parseClientHello(test.body); (err == nil) != test.ok {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// The first fragment says how long the message is. Those that say otherwise are dropped, wherever they would reach.
+func TestFragmentsOfAnotherLengthAreDropped(t *testing.T) {
+	whole := appendMessage(nil, typeClientHello, 0, []byte("four"))
+	longer := appendMessage(nil, typeClientHello, 0, []byte("much longer"))
+	var a assembly
+	for _, f := range [][]byte{part(whole, 0, 0), part(longer, 255, 0), part(longer, 128, 9), longer, part(whole, 64, 9)} {
+		if _, _, ok := a.pop(); ok {
+			t.Error("a message before all of it was there")
+		}
+		a.add(0, f)
+	}
+	if _, body, ok := a.pop(); !ok || string(body) != "four" {
+		t.Errorf("%q, %t", body, ok)
 	}
 }

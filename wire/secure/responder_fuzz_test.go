@@ -44,8 +44,8 @@ func (s *storm) feed(datagram []byte) {
 	if sent := len(s.c.sent) - before; sent > 2 || failed && (sent > 0 || !errors.Is(err, ErrHandshake)) {
 		s.t.Fatalf("%d datagrams in answer to one, failed before: %t", sent, failed)
 	}
-	if held := s.c.held(); held > maxHeld {
-		s.t.Fatalf("%d bytes are held", held)
+	if held := s.c.held(); held > maxHeld || len(s.c.early) > maxEarlyRecords {
+		s.t.Fatalf("%d bytes and %d records are held", held, len(s.c.early))
 	}
 	s.listen()
 }
@@ -93,7 +93,7 @@ func part(message []byte, from, size byte) []byte {
 // do does what four bytes of the fuzzer's say.
 func (s *storm) do(op [4]byte) {
 	message := s.message(op[1])
-	switch op[0] % 10 {
+	switch op[0] % 11 {
 	case 0:
 		s.feed(s.h.record(message))
 	case 1: // two messages in one datagram
@@ -124,7 +124,12 @@ func (s *storm) do(op [4]byte) {
 	case 8: // a message with another's header
 		s.dirty = true
 		s.feed(appendRecord(nil, recordHandshake, slices.Concat(message[:messageHeader], s.message(op[2])[messageHeader:])))
-	case 9: // another client
+	case 9: // a fragment of a message of another length
+		s.dirty = true
+		f := part(message, op[2], op[3])
+		f[3] += op[2] | 1
+		s.feed(appendRecord(nil, recordHandshake, f))
+	case 10: // another client
 		s.dirty = true
 		r := s.h.record(s.h.hello())
 		r[helloRandom] ^= op[1]
@@ -148,7 +153,9 @@ func FuzzHandshake(f *testing.F) {
 	for _, ops := range []string{
 		"\x00\x00\x00\x00\x04\x00\x00\x00", "\x02\x00\x00\x40\x02\x00\x40\xff\x06\x00\x07\x30\x00\x04\x00\x00\x00\x03\x00\x00\x01\x02\x01\x00",
 		"\x00\x00\x00\x00\x02\x01\x80\xff\x02\x01\x00\xff\x05\x50\x00\x00\x00\x04\x00\x00\x00\x02\x00\x00\x00\x03\x00\x00\x03\x00\x00\x00\x04\x00\x00\x00",
-		"\x00\x00\x00\x00\x07\x01\x20\x01\x04\x00\x00\x00", "\x00\x00\x00\x00\x08\x02\x03\x00\x09\x01\x00\x00\x04\x00\x00\x00", "\x00\x00\x00\x00\x04\x00\x00\x00\x03\x00\x00\x00\x00\x04\x00\x00",
+		"\x00\x00\x00\x00\x07\x01\x20\x01\x04\x00\x00\x00", "\x00\x00\x00\x00\x08\x02\x03\x00\x0a\x01\x00\x00\x04\x00\x00\x00", "\x00\x00\x00\x00\x04\x00\x00\x00\x03\x00\x00\x00\x00\x04\x00\x00",
+		"\x00\x00\x00\x00\x09\x01\x20\x30\x02\x01\xf0\xff\x04\x00\x00\x00", "\x09\x00\x7f\x00\x02\x00\x80\xff\x09\x00\xf0\xff",
+		"\x06\x00\x00\x09\x06\x01\x00\x09\x06\x02\x00\x09\x06\x00\x00\x09\x06\x00\x00\x09\x06\x00\x00\x09",
 	} {
 		f.Add([]byte(ops))
 	}
