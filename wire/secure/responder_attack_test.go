@@ -221,7 +221,7 @@ func TestAFinishedResponderOnlyRepeats(t *testing.T) {
 		"one that is too long": slices.Concat(h.record(h.messages[4])[:13], []byte{1}),
 	} {
 		before := len(c.sent)
-		if err := c.Feed(testTime, datagram); errors.Is(err, ErrHandshake) || len(c.sent) != before || c.Secrets() != secrets {
+		if err := c.Feed(testTime.Add(repeatAfter), datagram); errors.Is(err, ErrHandshake) || len(c.sent) != before || c.Secrets() != secrets {
 			t.Errorf("%s: %v, %d datagrams", name, err, len(c.sent)-before)
 		}
 	}
@@ -229,14 +229,17 @@ func TestAFinishedResponderOnlyRepeats(t *testing.T) {
 		t.Errorf("an alert: %v", err)
 	}
 	before := len(c.sent)
+	if err := c.Feed(testTime.Add(repeatAfter-1), h.record(h.messages[4])); err != nil || len(c.sent) != before {
+		t.Errorf("Finished too soon: %v, %d datagrams", err, len(c.sent)-before)
+	}
 	again := h.record(h.messages[4])
 	for range 2 {
-		if err := c.Feed(testTime, again); err != nil || len(c.sent) != before+1 || !h.confirmed(c.sent[before]) {
+		if err := c.Feed(testTime.Add(repeatAfter), again); err != nil || len(c.sent) != before+1 || !h.confirmed(c.sent[before]) {
 			t.Errorf("Finished again: %v, %d datagrams", err, len(c.sent)-before)
 		}
 	}
-	if len(c.asked) != 1 {
-		t.Errorf("asked %d times", len(c.asked))
+	if len(c.asked) != 1 || !bytes.Equal(c.master, make([]byte, masterLen)) {
+		t.Errorf("asked %d times, master secret %x", len(c.asked), c.master)
 	}
 }
 
