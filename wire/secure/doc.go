@@ -37,6 +37,10 @@
 //	recordcipher.go  records under keys, by the library's ciphers
 //	prf.go           key derivation
 //
+// It sends one datagram at most for one, and the same flight again no sooner than 100 ms after it, so that copies of a small record make no
+// large ones. Of what is fed it keeps 38 KiB at most. A forged record costs 1 µs under keys and 0.1 µs before; a ClientHello of an
+// address that is validated 0.1 ms, which its owner bounds.
+//
 // The library's client, openssl's, and clients in other languages are what the tests hold it against. A handshake costs the daemon two
 // multiplications on P-256 by a fixed point (key, signature) and two by others (agreement, verification of the client's
 // signature); these are 7 of 10 parts of the time in Feed. It makes 700 allocations less than the library does.
