@@ -94,6 +94,7 @@ func (f *flight) fly(own *shard, w *writer) {
 		f.parts.Add(1)
 		select {
 		case sh.parts <- f:
+			sh.alarm.ring()
 		default:
 			sh.plane.drops.add(dropCrossing, len(ears)*len(f.items))
 			f.done()

@@ -47,7 +47,7 @@ func gather(w *world, listeners, talkers int) *gathering {
 	for _, c := range g.members {
 		c.run(func(time.Time) { c.heard = nil })
 	}
-	w.server.post(func(time.Time) {})
+	w.server.hub.plane.tell.add(func(time.Time) {})
 	return g
 }
 
@@ -139,7 +139,7 @@ func TestPacketsOfAFrameGoTogether(t *testing.T) {
 			inWorld(t, cfg, func(t *testing.T, w *world) {
 				const talkers = 4
 				room := gather(w, gatherFrom, talkers)
-				w.server.post(func(time.Time) { room.to = nil })
+				w.server.hub.plane.tell.add(func(time.Time) { room.to = nil })
 				synctest.Wait()
 				// The packets come on half a step of the grid, between two of its bounds.
 				origin := w.server.hub.plane.grid.origin

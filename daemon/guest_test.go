@@ -14,7 +14,7 @@ func TestGuestThatHasEndedGetsAHint(t *testing.T) {
 		h := w.server.hub
 		left := w.outpost("10.7.7.7:7")
 		s := w.session(a)
-		w.server.post(func(now time.Time) {
+		w.server.hub.plane.tell.add(func(now time.Time) {
 			p := h.place(now, h.plane.shards[1], left.addr)
 			p.admit(s, now.Add(recognisedFor))
 			h.routed(left.addr, p)
@@ -36,7 +36,7 @@ func TestGuestThatHasEndedGetsAHint(t *testing.T) {
 			t.Errorf("%d answers to a session that is there", len(got))
 		}
 		before := one()
-		w.server.post(func(now time.Time) { s.remove(now, wire.ByeLeft) })
+		w.server.hub.plane.tell.add(func(now time.Time) { s.remove(now, wire.ByeLeft) })
 		if got := left.send(before); len(got) != 1 || wire.KindOf(got[0]) != wire.KindSTUN {
 			t.Errorf("%d answers to a session that has ended", len(got))
 		}

@@ -45,7 +45,7 @@ func (w *world) sent() *[2]atomic.Int64 {
 			return write(b, to)
 		}
 	}
-	w.server.post(func(time.Time) {}) // what was changed here is the daemon's again
+	w.server.hub.plane.tell.add(func(time.Time) {}) // what was changed here is the daemon's again
 	return &n
 }
 
@@ -90,7 +90,7 @@ func TestManyDatagramsForAnotherShardAreItsOwnWork(t *testing.T) {
 // What a shard has no room for is counted, and nobody keeps its packets.
 func TestPartsThatAShardHasNoRoomForAreDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := &plane{tell: notices{poke: make(chan struct{}, 1)}}
+		p := &plane{tell: notices{bell: make(bell, 1)}}
 		none := memorySocket(func([]byte, netip.AddrPort) error { return nil })
 		for i := range 2 {
 			p.shards = append(p.shards, newShard(p, i, none))

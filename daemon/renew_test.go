@@ -31,7 +31,7 @@ func TestListenerThatChangesWhileItsSSRCDoes(t *testing.T) {
 				a.speak(ssrc, 20_000, 20_000*960)
 				b.hears("lobby", true)
 				packet := a.sealed(ssrc, 20_001, 20_001*960)
-				w.server.post(func(now time.Time) {
+				w.server.hub.plane.tell.add(func(now time.Time) {
 					if err := w.session(a).open(now, packet); err != nil {
 						t.Error(err)
 					}
@@ -73,7 +73,7 @@ func TestVoiceThatEndsWhileItIsRenewed(t *testing.T) {
 		a.speak(ssrc, 20_000, 20_000*960)
 		b.hears("lobby", true)
 		packet := a.sealed(ssrc, 20_001, 20_001*960)
-		w.server.post(func(now time.Time) {
+		w.server.hub.plane.tell.add(func(now time.Time) {
 			if err := w.session(a).open(now, packet); err != nil {
 				t.Error(err)
 			}

@@ -36,9 +36,17 @@ func Run(ctx context.Context, cfg Config, ready func(netip.AddrPort)) error {
 	for _, sh := range s.hub.plane.shards {
 		others.Go(func() { sh.read(s.done) })
 	}
+	for _, sh := range s.hub.plane.shards {
+		if err := sh.alarm.useFile(); err != nil {
+			cfg.Logger.Warn("timer", "error", err)
+		}
+	}
 	s.pumps(&others)
 	ready(port.addr())
 	s.loop(ctx)
+	for _, sh := range s.hub.plane.shards {
+		sh.alarm.close() // ends the pumps
+	}
 	_ = port.close() // ends the readers
 	others.Wait()
 	return nil

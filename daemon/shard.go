@@ -38,8 +38,8 @@ type shard struct {
 
 	ticks  sync.Mutex // guards what follows
 	timers timers     // of relays
-	armed  time.Time  // for when clock is set; zero: it is not
-	clock  *time.Timer
+	armed  time.Time  // for when alarm is set; zero: it is not
+	alarm  *alarm
 }
 
 // inbound is one datagram.
@@ -73,7 +73,7 @@ func newShard(p *plane, index int, s *socket) *shard {
 	return &shard{
 		plane: p, index: index, socket: s, routes: make(map[netip.AddrPort]route),
 		opened: make([]byte, 0, readAtOnce*(wire.MaxDatagram+1)), w: newWriter(s),
-		parts: make(chan *flight, maxParts), clock: time.NewTimer(time.Hour),
+		parts: make(chan *flight, maxParts), alarm: newAlarm(),
 	}
 }
 
@@ -199,17 +199,17 @@ func (sh *shard) openBy(now time.Time, l *link, b []byte) (plain []byte, audio b
 
 // pump sends what is handed over, and gives the relays their turns, until done is closed.
 func (sh *shard) pump(done <-chan struct{}) {
-	defer sh.clock.Stop()
 	for {
 		select {
 		case f := <-sh.parts:
 			sh.send(f, sh.index, sh.w)
 			f.done()
-		case <-sh.clock.C:
-		case <-done:
-			return
+		default:
 		}
 		sh.advance(time.Now()) // after each part, which is of a thousand datagrams: there may always be another
+		if len(sh.parts) == 0 && !sh.alarm.wait(done) {
+			return
+		}
 	}
 }
 
@@ -221,7 +221,7 @@ func (sh *shard) advance(now time.Time) {
 		if t == nil {
 			sh.armed = sh.timers.next()
 			if !sh.armed.IsZero() {
-				sh.clock.Reset(time.Until(sh.armed))
+				sh.alarm.set(sh.armed)
 			}
 		}
 		sh.ticks.Unlock()
@@ -244,6 +244,6 @@ func (sh *shard) schedule(t *timer, at time.Time) {
 	sh.timers.set(t, at)
 	if sh.armed.IsZero() || at.Before(sh.armed) {
 		sh.armed = at
-		sh.clock.Reset(time.Until(at))
+		sh.alarm.set(at)
 	}
 }

@@ -56,7 +56,7 @@ func TestPeerThatComesToAnotherShard(t *testing.T) {
 // What waits for the hub is bounded in bytes, what does not fit is counted, and the hub gets all else in order.
 func TestMailboxIsBounded(t *testing.T) {
 	for _, size := range []int{20, 300, wire.MaxDatagram} {
-		p := &plane{arrived: make(chan struct{}, 1)}
+		p := &plane{bell: make(bell, 1)}
 		sh := newShard(p, 0, memorySocket(nil))
 		from := netip.MustParseAddrPort("10.0.0.1:1")
 		b := make([]byte, size) // a STUN message begins with 0
@@ -69,7 +69,7 @@ func TestMailboxIsBounded(t *testing.T) {
 			sh.receive(epoch, []inbound{{from, b}}, nil)
 		}
 		select {
-		case <-p.arrived:
+		case <-p.bell:
 		default:
 			t.Error("the hub was not told")
 		}
@@ -127,7 +127,7 @@ func TestWhatAShardDropsIsCounted(t *testing.T) {
 		if d := cmp.Diff([]uint16{0}, b.seqs(ssrc)); d != "" {
 			t.Errorf("heard (-want +got)\n%s", d)
 		}
-		w.server.post(func(now time.Time) { w.session(b).link.silence() })
+		w.server.hub.plane.tell.add(func(now time.Time) { w.session(b).link.silence() })
 		before := w.dropped(dropDisplaced)
 		w.send(a.addr, again)
 		if n := w.dropped(dropDisplaced) - before; n != 1 {

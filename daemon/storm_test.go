@@ -69,7 +69,7 @@ func newStorm(t *testing.T, w *world, seed uint64, n int) *storm {
 		s.sent(to, b)
 		deliver(to, b)
 	}
-	w.server.post(func(time.Time) {}) // what was made here is the daemon's from now on
+	w.server.hub.plane.tell.add(func(time.Time) {}) // what was made here is the daemon's from now on
 	return s
 }
 
@@ -392,7 +392,7 @@ func (s *storm) over() {
 		}
 	}
 	for session := range h.sessions { // a talk that never began lasts as long as its talker is there
-		w.server.post(func(now time.Time) {
+		w.server.hub.plane.tell.add(func(now time.Time) {
 			for _, in := range session.rooms {
 				session.abandonTalks(now, in.room)
 			}

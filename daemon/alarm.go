@@ -1,0 +1,60 @@
+package daemon
+
+import "time"
+
+// alarm is what a pump waits by. It goes off at the last time that it was set to, or at once when it is rung; ringing may be forgotten by
+// what is set after it. Any goroutine may set and ring; one waits.
+type alarm struct {
+	timer *time.Timer
+	rung  chan struct{} // of one
+	file  *alarmFile    // instead of both, where there is one
+}
+
+func newAlarm() *alarm {
+	a := &alarm{timer: time.NewTimer(time.Hour), rung: make(chan struct{}, 1)}
+	a.timer.Stop()
+	return a
+}
+
+// set has the alarm go off at a time, and no other.
+func (a *alarm) set(at time.Time) {
+	if a.file != nil {
+		a.file.set(time.Until(at))
+	} else {
+		a.timer.Reset(time.Until(at))
+	}
+}
+
+// ring has it go off now.
+func (a *alarm) ring() {
+	if a.file != nil {
+		a.file.set(0)
+		return
+	}
+	select {
+	case a.rung <- struct{}{}:
+	default:
+	}
+}
+
+// wait waits for it; false when done is closed or close was called.
+func (a *alarm) wait(done <-chan struct{}) bool {
+	if a.file != nil {
+		return a.file.wait()
+	}
+	select {
+	case <-a.timer.C:
+	case <-a.rung:
+	case <-done:
+		a.timer.Stop()
+		return false
+	}
+	return true
+}
+
+// close ends what waits.
+func (a *alarm) close() {
+	if a.file != nil {
+		a.file.close()
+	}
+}
