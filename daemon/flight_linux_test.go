@@ -63,4 +63,3 @@ func TestFlightIsOneMessageForEachListener(t *testing.T) {
 		}
 	}
 }
-

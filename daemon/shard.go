@@ -305,10 +305,3 @@ func (sh *shard) schedule(t *timer, at time.Time) {
 		sh.clock.Reset(time.Until(at))
 	}
 }
-
-// cancel has no turn come.
-func (sh *shard) cancel(t *timer) {
-	sh.ticks.Lock()
-	defer sh.ticks.Unlock()
-	sh.timers.set(t, time.Time{})
-}
