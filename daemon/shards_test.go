@@ -127,7 +127,7 @@ func TestWhatAShardDropsIsCounted(t *testing.T) {
 		if d := cmp.Diff([]uint16{0}, b.seqs(ssrc)); d != "" {
 			t.Errorf("heard (-want +got)\n%s", d)
 		}
-		w.server.hub.plane.tell.add(func(now time.Time) { w.session(b).link.silence() })
+		w.server.hub.plane.tell.add(func(time.Time) { w.session(b).link.silence() })
 		before := w.dropped(dropDisplaced)
 		w.send(a.addr, again)
 		if n := w.dropped(dropDisplaced) - before; n != 1 {

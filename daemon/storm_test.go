@@ -240,13 +240,16 @@ func (a *actor) burst() {
 	}
 }
 
-// jump goes on so much later that no listener could follow.
+// jump goes on so much later that no listener could follow, or not one that has paused.
 func (a *actor) jump() {
 	if len(a.talks) == 0 || a.talks[0].seq+25_000 > a.talks[0].ends {
 		return
 	}
-	t := a.talks[0]
-	a.packet(t, t.seq+10_000, func([]byte) {})
+	t, between := a.talks[0], a.send
+	if a.r.IntN(2) == 0 {
+		between = func([]byte) {}
+	}
+	a.packet(t, t.seq+10_000, between)
 	t.seq += 20_000
 	a.packet(t, t.seq, a.send)
 	t.seq++
@@ -282,12 +285,12 @@ func (a *actor) turnUp() {
 	if a.r.IntN(2) == 0 {
 		at = a.other
 	}
-	a.client.send = func(b []byte) {
+	a.send = func(b []byte) {
 		w.shards[shard].Lock()
 		defer w.shards[shard].Unlock()
 		w.receive(w.server.hub.plane.shards[shard], at, b)
 	}
-	w.server.posts <- func(now time.Time) {
+	w.server.hub.plane.tell.add(func(now time.Time) {
 		h := w.server.hub
 		for s := range h.sessions {
 			if s.at(at) || s.addr != a.addr && s.addr != a.other {
@@ -300,7 +303,7 @@ func (a *actor) turnUp() {
 			s.move(now)
 			return
 		}
-	}
+	})
 }
 
 // inherit has the heir take the session over.
@@ -313,7 +316,7 @@ func (a *actor) inherit() {
 	a.heir, a.gone = nil, true
 	go func() {
 		select {
-		case heir.do <- func(now time.Time) { heir.greet(id) }:
+		case heir.do <- func(time.Time) { heir.greet(id) }:
 		case <-heir.ended:
 		}
 	}()
@@ -413,6 +416,16 @@ func (s *storm) over() {
 		}
 		if n := len(slices.Concat(r.relay.ears...)); n != hearing || r.relay.hearing != hearing {
 			w.t.Errorf("%s: %d listeners, counted %d, for %d members that hear", name, n, r.relay.hearing, hearing)
+		}
+	}
+	late := s.actor(len(s.actors), newID(w.t), 0)
+	for _, name := range s.rooms {
+		late.enter("late", name, nil)
+		ssrc := late.talk(name, 0, 0)
+		late.run(func(time.Time) { late.packet(&spurt{ssrc: ssrc}, 0, late.send) })
+		w.pass(time.Second)
+		if n := len(late.seqs(ssrc)); n != 1 {
+			w.t.Errorf("%s: %d of 1 packets came back after all", name, n)
 		}
 	}
 	w.t.Logf("%d packets heard, dropped: %v", played, w.drops())

@@ -71,6 +71,7 @@ func (h *hub) begin(now time.Time, p *place, hs *handshake, first []byte) {
 	responder, err := secure.NewResponder(cfg, now, func(b []byte) { h.send(hs.from, b) })
 	if err != nil {
 		h.log.Error("no handshake", "error", err)
+		h.routed(hs.from, p)
 		return
 	}
 	hs.responder = responder
