@@ -23,17 +23,22 @@ func Run(ctx context.Context, cfg Config, ready func(netip.AddrPort)) error {
 	if err := cfg.check(); err != nil {
 		return err
 	}
-	port, err := listen(cfg.Listen, runtime.GOMAXPROCS(0), false)
+	cores := runtime.GOMAXPROCS(0)
+	port, err := portFor(cfg, cores)
 	if err != nil {
 		return err
 	}
-	s := newServer(cfg, port.sockets)
+	sockets := port.sockets
+	for len(sockets) < cores { // one that was passed, or where the system has no more: it feeds all shards
+		sockets = append(sockets, port.sockets[0])
+	}
+	s := newServer(cfg, sockets)
 	cfg.Logger.Info("sockets", "how", port.how, "receive buffer", port.sockets[0].receiveBuffer())
 	if port.warning != nil {
 		cfg.Logger.Warn("socket options", "error", port.warning)
 	}
 	var others sync.WaitGroup
-	for _, sh := range s.hub.plane.shards {
+	for _, sh := range s.hub.plane.shards[:len(port.sockets)] {
 		others.Go(func() { sh.read(s.done) })
 	}
 	for _, sh := range s.hub.plane.shards {
@@ -52,7 +57,15 @@ func Run(ctx context.Context, cfg Config, ready func(netip.AddrPort)) error {
 	return nil
 }
 
-// newServer makes a server on sockets.
+// portFor opens the port with a socket for each core, or takes the socket that was passed.
+func portFor(cfg Config, cores int) (*port, error) {
+	if cfg.Socket != nil {
+		return adopt(cfg.Socket)
+	}
+	return listen(cfg.Listen, cores, false)
+}
+
+// newServer makes a server with a shard for each of the sockets, which may be one again and again.
 func newServer(cfg Config, sockets []*socket) *server {
 	return &server{hub: newHub(cfg, sockets), done: make(chan struct{})}
 }
