@@ -13,7 +13,8 @@ import (
 // sockaddr has room for an address of either family, in the kernel's form.
 type sockaddr = unix.RawSockaddrInet6
 
-// target is where datagrams go: an address in the kernel's form. A writer copies what it needs of it, and tells targets apart by their pointers.
+// target is where datagrams go: an address in the kernel's form. A writer copies what it needs of it, and tells targets apart by their pointers;
+// one that changes is another from then on.
 type target struct {
 	addr netip.AddrPort
 	name sockaddr

@@ -225,8 +225,7 @@ func TestForwardingAllocatesNothing(t *testing.T) {
 				t.Errorf("%s: %v allocations a packet", name, n)
 			}
 			for _, sh := range p.shards {
-				sh.ticks.Lock()   // from here on the pump's again
-				sh.ticks.Unlock() //nolint:staticcheck // it is the order that counts
+				sh.schedule(&timer{run: func(time.Time) {}}, began) // from here on it is the pump's again
 			}
 			if sent < 6*(warm+runs-5) {
 				t.Errorf("%s: %d datagrams were sent for %d packets and 6 who hear", name, sent, i)

@@ -72,7 +72,7 @@ func (w *writer) gather(to *target, datagram []byte) {
 	if len(w.buf)-w.used < n {
 		w.flush()
 	}
-	if to == o.to && n <= o.size && n <= o.room {
+	if to == o.to && n <= o.size && n <= o.room && to.name == o.names[o.count-1] { // it may have moved
 		w.place(datagram)
 		o.grow(n)
 		return
