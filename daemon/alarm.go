@@ -2,8 +2,8 @@ package daemon
 
 import "time"
 
-// alarm is what a pump waits by. It goes off at the last time that it was set to, or at once when it is rung; ringing may be forgotten by
-// what is set after it. Any goroutine may set and ring; one waits.
+// alarm is what a pump waits by. It goes off at the last time that it was set to, or at once when it is rung; being rung may be forgotten
+// when it is set afterwards. Any goroutine may set and ring; one waits.
 type alarm struct {
 	timer *time.Timer
 	rung  chan struct{} // of one
@@ -16,11 +16,16 @@ func newAlarm() *alarm {
 	return a
 }
 
-// set has the alarm go off at a time, and no other.
+// set has the alarm go off at a time, and no other; the zero time is never.
 func (a *alarm) set(at time.Time) {
-	if a.file != nil {
-		a.file.set(time.Until(at))
-	} else {
+	switch {
+	case a.file != nil && at.IsZero():
+		a.file.set(0)
+	case a.file != nil:
+		a.file.set(max(time.Until(at), 1))
+	case at.IsZero():
+		a.timer.Stop()
+	default:
 		a.timer.Reset(time.Until(at))
 	}
 }
@@ -28,7 +33,7 @@ func (a *alarm) set(at time.Time) {
 // ring has it go off now.
 func (a *alarm) ring() {
 	if a.file != nil {
-		a.file.set(0)
+		a.file.set(1)
 		return
 	}
 	select {

@@ -35,8 +35,9 @@ func (a *alarm) useFile() error {
 	return nil
 }
 
+// set has it go off after a time; 0 stops it.
 func (f *alarmFile) set(after time.Duration) {
-	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(max(after, 1)))} // 0 would stop it
+	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(after))}
 	_, _, _ = unix.RawSyscall6(unix.SYS_TIMERFD_SETTIME, f.fd, 0, uintptr(unsafe.Pointer(&spec)), 0, 0, 0)
 }
 

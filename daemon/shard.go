@@ -215,14 +215,14 @@ func (sh *shard) pump(done <-chan struct{}) {
 
 // advance gives their turns to the relays that are due, and sends what the pump has.
 func (sh *shard) advance(now time.Time) {
+	sh.ticks.Lock()
+	sh.armed = time.Time{} // the alarm has gone off, or ringing has taken its place
+	sh.ticks.Unlock()
 	for {
 		sh.ticks.Lock()
 		t := sh.timers.due(now)
 		if t == nil {
-			sh.armed = sh.timers.next()
-			if !sh.armed.IsZero() {
-				sh.alarm.set(sh.armed)
-			}
+			sh.arm()
 		}
 		sh.ticks.Unlock()
 		if t == nil {
@@ -242,8 +242,26 @@ func (sh *shard) schedule(t *timer, at time.Time) {
 		return
 	}
 	sh.timers.set(t, at)
-	if sh.armed.IsZero() || at.Before(sh.armed) {
-		sh.armed = at
-		sh.alarm.set(at)
+	sh.arm()
+}
+
+// reschedule has a relay's turn come at a time and not before; the zero time is never.
+func (sh *shard) reschedule(t *timer, at time.Time) {
+	sh.ticks.Lock()
+	defer sh.ticks.Unlock()
+	sh.timers.set(t, at)
+	sh.arm()
+}
+
+// arm sets the alarm to the first turn, with ticks held. What is handed over rings before or after that, and is not to be forgotten.
+func (sh *shard) arm() {
+	next := sh.timers.next()
+	if next.Equal(sh.armed) {
+		return
+	}
+	sh.armed = next
+	sh.alarm.set(next)
+	if len(sh.parts) > 0 {
+		sh.alarm.ring()
 	}
 }
