@@ -138,6 +138,9 @@
 //	reader, one a shard  Run             what it has read and opened, a writer  the socket's being closed, after the loop
 //	pump, one a shard    Run             a writer                               the loop's end
 //
+// A pump waits by a timer file in the runtime's poller (alarm), for the reason for which sockets do: what is made ready otherwise wakes another thread
+// to look for it. One socket that was passed, or is all that the system gives, has one reader; the sessions are spread over the shards then.
+//
 // The reader does all the work of what comes in, up to the sending. The pump does what has its time: turns of the relays whose home the shard is, and
 // flights that were handed over. The loop is woken by the bell and by its timer, takes what all shards have for it, and sends at the end of the turn.
 // An idle session has one place in a heap of timers; a relay without a voice has none.
