@@ -13,7 +13,7 @@ func (s *session) over(now time.Time) string {
 		return wire.ByeTimeout
 	case s.stream.Queued() > maxQueued:
 		return wire.ByeSlow
-	case s.keysUsedUp(now):
+	case s.usedUp:
 		return wire.ByeKeys
 	}
 	return ""
@@ -21,7 +21,7 @@ func (s *session) over(now time.Time) string {
 
 // keysUsedUp tells whether the session has used more of its keys than it may. A peer makes a new session before that.
 func (s *session) keysUsedUp(now time.Time) bool {
-	packets, ssrcs, _ := s.link.usage()
+	packets, ssrcs := s.link.usage()
 	return s.hub.keys.Reached(now.Sub(s.began), packets, ssrcs)
 }
 

@@ -99,6 +99,7 @@ func (s *session) report(now time.Time) {
 		every = wire.ReportEvery
 	}
 	s.nextReport = now.Add(every)
+	s.usedUp = s.keysUsedUp(now)
 	var blocks []rtcp.ReceptionReport
 	for _, v := range s.talks {
 		v.relay.mu.Lock()

@@ -124,9 +124,16 @@ func (l *link) saysNoMore(ssrc uint32) {
 	l.rx.Disallow(ssrc)
 }
 
-// usage tells how much of the keys is used, and when the peer was last heard.
-func (l *link) usage() (packets uint64, ssrcs int, heard time.Time) {
+// usage tells how much of the keys is used. It looks at every SSRC.
+func (l *link) usage() (packets uint64, ssrcs int) {
 	l.shard.mu.Lock()
 	defer l.shard.mu.Unlock()
-	return max(l.tx.Packets(), l.packets), max(l.tx.SSRCs(), l.rx.SSRCs()), l.heard
+	return max(l.tx.Packets(), l.packets), max(l.tx.SSRCs(), l.rx.SSRCs())
+}
+
+// lastHeard is when a packet of the peer last was authentic.
+func (l *link) lastHeard() time.Time {
+	l.shard.mu.Lock()
+	defer l.shard.mu.Unlock()
+	return l.heard
 }

@@ -56,6 +56,7 @@ type session struct {
 	dirty      bool
 	behind     bool // entries wait for room in the stream, or for credit
 	starved    bool // the next stored one waits for credit
+	usedUp     bool // its keys, as the latest report found
 	displaced  bool // somebody else is at its address: nothing is sent
 	gone       bool
 }
@@ -213,8 +214,7 @@ func (s *session) mark() {
 
 // wake is the session's timer.
 func (s *session) wake(now time.Time) {
-	_, _, heard := s.link.usage()
-	s.stream.Heard(heard)
+	s.stream.Heard(s.link.lastHeard())
 	s.stream.Advance(now)
 	if s.linger != nil && !now.Before(s.began.Add(secure.HandshakeTimeout)) {
 		s.linger = nil
