@@ -94,8 +94,7 @@ func (h *hub) collect(now time.Time) {
 			}
 			data = data[e.n:]
 		}
-		clear(b.entries)
-		h.spare = batch{b.entries[:0], b.data[:0]}
+		h.spare = b.emptied()
 	}
 }
 

@@ -50,6 +50,7 @@ func (s *session) message(now time.Time, b []byte) {
 	case *wire.Message_Credit:
 		s.granted(k.Credit)
 	case *wire.Message_Ping:
+		s.stream.Acknowledge()
 		s.say(wire.Encode(&wire.Message_Pong{Pong: &wire.Pong{Request: k.Ping.GetRequest()}}))
 	}
 }

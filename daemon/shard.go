@@ -97,6 +97,21 @@ type entry struct {
 	n    int // bytes of data
 }
 
+// keptData and keptEntries are how much memory an empty batch keeps at most: it has grown in a burst.
+const (
+	keptData    = 16 << 10
+	keptEntries = 256
+)
+
+// emptied gives a batch to be filled again.
+func (b batch) emptied() batch {
+	if cap(b.data) > keptData || cap(b.entries) > keptEntries {
+		return batch{}
+	}
+	clear(b.entries)
+	return batch{b.entries[:0], b.data[:0]}
+}
+
 // put adds an entry; it is false when there is no room.
 func (m *mailbox) put(e entry, data []byte) bool {
 	m.mu.Lock()

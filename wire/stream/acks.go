@@ -93,6 +93,9 @@ func (a *acks) forgetBefore(oldest int64) {
 	}
 }
 
+// hurry has the report that waits, if there is one, go now.
+func (a *acks) hurry() { a.due = a.due || !a.deadline.IsZero() }
+
 func (a *acks) advance(now time.Time) {
 	if !a.deadline.IsZero() && !now.Before(a.deadline) {
 		a.deadline = time.Time{}

@@ -65,9 +65,7 @@ func (p *sentPackets) trim(now time.Time, delay time.Duration) {
 func (p *sentPackets) clear() {
 	p.first, p.n, p.inFlight = p.end(), 0, 0
 	p.someAcked = false
-	if len(p.slots) > ringKeep {
-		p.resize(ringKeep)
-	}
+	p.rest()
 	for i := range p.slots {
 		if cap(p.slots[i].refs) > ringKeep {
 			p.slots[i].refs = nil
@@ -190,4 +188,5 @@ func (s *Stream) settle() {
 	s.lossTimer = time.Time{}
 	s.backoff, s.probes = 0, 0
 	s.out.lost = nil
+	s.out.messages.rest()
 }

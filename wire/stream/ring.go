@@ -1,7 +1,11 @@
 package stream
 
-// ringKeep is how many slots an almost empty ring keeps: what an idle session costs.
-const ringKeep = 4
+const (
+	// ringKeep is how many slots a ring that has grown keeps when it is almost empty.
+	ringKeep = 4
+	// ringRest is how many it may keep when the session is idle.
+	ringRest = 2
+)
 
 // ring holds items with consecutive numbers, oldest first. Its slots are used again, so that a pushed item has the
 // content that its slot had before. The zero value is empty and takes no memory.
@@ -23,7 +27,7 @@ func (r *ring[T]) at(number int64) *T { return &r.slots[number&int64(len(r.slots
 // push appends an item and returns its slot, to be filled.
 func (r *ring[T]) push() *T {
 	if r.n == len(r.slots) {
-		r.resize(max(ringKeep, 2*r.n))
+		r.resize(max(1, 2*r.n))
 	}
 	r.n++
 	return r.at(r.end() - 1)
@@ -35,6 +39,13 @@ func (r *ring[T]) pop() {
 	r.n--
 	if r.n <= 1 && len(r.slots) > 4*ringKeep {
 		r.resize(ringKeep)
+	}
+}
+
+// rest gives back the memory of an empty ring that has grown.
+func (r *ring[T]) rest() {
+	if len(r.slots) > ringRest {
+		r.slots = nil
 	}
 }
 

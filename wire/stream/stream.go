@@ -123,6 +123,10 @@ func (s *Stream) Revive(now time.Time) {
 	}
 }
 
+// Acknowledge has the report about what came go with the next packets, when it is known that nothing more follows that it could wait for: an answer
+// that is sent anyway, and the report, leave together and not after one another.
+func (s *Stream) Acknowledge() { s.acks.hurry() }
+
 // Advance does what is due at now: it finds lost packets, allows probes and reports, and declares death. Packets to send
 // come from AppendPacket afterwards.
 func (s *Stream) Advance(now time.Time) {
