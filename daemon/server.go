@@ -20,9 +20,10 @@ const (
 
 // server is the daemon at work: the shards with their readers and pumps, and the loop that owns the hub.
 type server struct {
-	hub   *hub
-	posts chan func(now time.Time)
-	done  chan struct{} // closed when the loop has ended
+	hub    *hub
+	rounds rounds
+	posts  chan func(now time.Time)
+	done   chan struct{} // closed when the loop has ended
 }
 
 // Run serves until ctx ends, then tells all peers that the daemon is stopping. ready is called once, when the daemon can be
@@ -55,10 +56,10 @@ func Run(ctx context.Context, cfg Config, ready func(netip.AddrPort)) error {
 
 // newServer makes a server on sockets.
 func newServer(cfg Config, sockets []*socket) *server {
-	s := &server{
-		hub: newHub(cfg, sockets), posts: make(chan func(time.Time), queued), done: make(chan struct{}),
+	h := newHub(cfg, sockets)
+	return &server{
+		hub: h, rounds: newRounds(h.plane.shards), posts: make(chan func(time.Time), queued), done: make(chan struct{}),
 	}
-	return s
 }
 
 // pumps starts the shards' pumps, which end with the loop.
@@ -94,14 +95,36 @@ func (s *server) loop(ctx context.Context) {
 			s.stop()
 			return
 		}
-		now := s.more()
-		s.hub.advance(now)
-		s.hub.flush(now)
-		if d := s.hub.deadline(); d.IsZero() {
-			timer.Reset(time.Hour)
-		} else {
-			timer.Reset(time.Until(d))
-		}
+		timer.Reset(s.turn())
+	}
+}
+
+// turn does what is to be done now; it gives for how long there is nothing.
+func (s *server) turn() time.Duration {
+	now, h := s.more(), s.hub
+	if s.rounds.due(now) {
+		s.rounds.look(now, now.Sub(h.knocked) < joiningFor, h.w)
+		s.unring()
+		h.collect(now)
+	}
+	h.advance(now)
+	h.flush(now)
+	s.rounds.pace(now, h.calm(now), h.taken, h.w)
+	next := h.deadline()
+	if s.rounds.on {
+		next = earliest(next, s.rounds.next)
+	}
+	if next.IsZero() {
+		return time.Hour
+	}
+	return time.Until(next)
+}
+
+// unring takes back that something is in the mailboxes: it is taken anyway.
+func (s *server) unring() {
+	select {
+	case <-s.hub.plane.arrived:
+	default:
 	}
 }
 

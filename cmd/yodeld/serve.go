@@ -61,6 +61,9 @@ func serve(c *cli.Context, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if os.Getenv("GOGC") == "" {
+		keepHeapSmall()
+	}
 	ctx, cancel := context.WithCancel(c.Context)
 	defer cancel()
 	fingerprint := cfg.Identity.Fingerprint()
