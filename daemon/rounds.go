@@ -5,7 +5,7 @@ import "time"
 const (
 	// roundEvery is how often the loop looks at the sockets when it makes rounds, and joinEvery while somebody joins, which takes four answers.
 	roundEvery = 20 * time.Millisecond
-	joinEvery  = 5 * time.Millisecond
+	joinEvery  = 3 * time.Millisecond
 	// joiningFor is how long after a STUN message somebody joins.
 	joiningFor = 100 * time.Millisecond
 	// rateOver is over how long the rate of datagrams is measured.
