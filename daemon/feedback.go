@@ -100,19 +100,20 @@ func (h *hub) reportAt(now time.Time, after time.Duration) time.Time {
 	return grid{h.plane.grid.origin, reportGrid}.nearest(now.Add(after - reportGrid/2))
 }
 
-// answerSlack is how much later than the keepalive an idle session's report is due: its peer sends a Ping as often, and the answer is there first.
-const answerSlack = time.Second
+// idleReport is how long after anything was sent to an idle session it gets a report: a second more than the keepalive, for its peer sends a Ping
+// as often, and the answer is to be there first.
+const idleReport = wire.KeepaliveEvery + time.Second
 
 // report sends a receiver report (RFC 3550, 6.4.2): it keeps the path open and tells the talker its loss. When no audio flows and something
 // else was sent not long ago it has nothing to do.
 func (s *session) report(now time.Time) {
 	flows := s.flows()
-	if quiet := wire.KeepaliveEvery - now.Sub(s.said); !flows && quiet > 0 {
-		s.nextReport = s.hub.reportAt(now, quiet+answerSlack)
+	if silent := now.Sub(s.said); !flows && silent < wire.KeepaliveEvery {
+		s.nextReport = s.hub.reportAt(now, idleReport-silent)
 		return
 	}
 	s.said = now
-	if s.nextReport = s.hub.reportAt(now, wire.KeepaliveEvery); flows {
+	if s.nextReport = s.hub.reportAt(now, idleReport); flows {
 		s.nextReport = s.hub.reportAt(now, wire.ReportEvery)
 	}
 	var blocks []rtcp.ReceptionReport

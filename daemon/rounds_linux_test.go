@@ -12,7 +12,7 @@ func newRoundsTest(t *testing.T) (r *rounds, h *hub, p *port, say func()) {
 	h = newHub(Config{}, p.sockets)
 	all := newRounds(h.plane.shards)
 	c := newCaller(t, "127.0.0.1")
-	return &all, h, p, func() { c.say(p, []byte{0, 1}) } // STUN by its first byte
+	return &all, h, p, func() { c.say(p, filled(92, 20)) } // DTLS by its first byte
 }
 
 // waiting is how many datagrams wait for the hub.

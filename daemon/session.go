@@ -70,7 +70,7 @@ func newSession(h *hub, now time.Time, hs *handshake, via *shard, secrets *secur
 		hub: h, addr: hs.from, who: secrets.Remote, linger: hs,
 		stream: stream.New(stream.Config{Local: wire.SSRCDaemon, Remote: wire.SSRCPeer, FirstSeq: wire.FirstSeq()}, now),
 		path:   sessionPath{key: secrets.PathKey()},
-		began:  now, said: now, nextReport: h.reportAt(now, wire.KeepaliveEvery),
+		began:  now, said: now, nextReport: h.reportAt(now, idleReport),
 	}
 	s.link = &link{shard: via, session: s, rx: rx, tx: tx, to: via.socket.target(hs.from), heard: now}
 	_, _ = rand.Read(s.id[:]) // never fails
