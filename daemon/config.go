@@ -3,6 +3,7 @@ package daemon
 import (
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"time"
 
@@ -34,6 +35,8 @@ const maxStep = 100 * time.Millisecond
 type Config struct {
 	// Listen is the UDP address; port 0 lets the system choose.
 	Listen netip.AddrPort
+	// Socket is an open UDP socket to be served instead of one on Listen, which then is where it is. Run closes it.
+	Socket *net.UDPConn
 	// Identity is the daemon's key; it must be there.
 	Identity *secure.Identity
 	// Open admits every identity. It must be set to listen elsewhere than on loopback.
@@ -62,6 +65,10 @@ type Config struct {
 func (c *Config) check() error {
 	if c.Identity == nil {
 		return fmt.Errorf("%w: no identity", ErrConfig)
+	}
+	if c.Socket != nil {
+		at := c.Socket.LocalAddr().(*net.UDPAddr).AddrPort()
+		c.Listen = netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
 	}
 	if !c.Listen.IsValid() {
 		return fmt.Errorf("%w: no address to listen on", ErrConfig)

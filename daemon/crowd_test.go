@@ -101,7 +101,7 @@ func (c *crowd) connect(addr netip.AddrPort) {
 	}
 	p.rx.Allow(wire.SSRCDaemon)
 	p.stream = stream.New(stream.Config{Local: wire.SSRCPeer, Remote: wire.SSRCDaemon}, c.now)
-	s, err := newSession(c.hub, c.now, &handshake{from: addr}, c.hub.plane.shards[0], held)
+	s, err := c.hub.newSession(c.now, &handshake{from: addr}, c.hub.plane.shards[0], held)
 	if err != nil {
 		c.tb.Fatal(err)
 	}

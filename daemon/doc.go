@@ -1,21 +1,32 @@
 // Package daemon is yodeld without its command line: sockets, sessions, rooms, echo and fan-out. [Run] is all of it.
 //
+// It has two halves. The control plane is the hub: who is where, and what is said in messages. The data plane is the shards, one a core:
+// they open what comes in and seal audio for those who hear it, so that audio passes the hub only where it is not settled yet who is at an
+// address.
+//
 // # The way of a datagram
 //
-//	socket → read → loop → hub.datagram ─ STUN ─→ secure.Validator → answer, address validated for 30 s
-//	                                    │         └ with USERNAME → pathRequest → question to the old path → move
-//	                                    ├ DTLS ─→ place.pending (secure.Responder) → finished → session
-//	                                    └ SRTP, SRTCP → place.open → session.open → (nobody's: hint)
-//	                                                                      → message packet → stream.Stream → requests
-//	                                                                      → audio packet → voice.line (delay, order, repair)
-//	                                                                      → feedback (acknowledgements, NACK, BYE)
-//	voice.tick → line.pop → every member that hears: Tx.SealRTP → socket
-//	roomlog.Append → receipt, credit, members' cursors → catchUp → stream.Stream → session.flush → Tx.SealRTP → socket
+//	socket → reader → shard.receive ─┬ STUN, DTLS ──────────────────────────→ mailbox → hub.datagram
+//	                                 └ SRTP, SRTCP → route → link.open
+//	                                                  ├ message, feedback ──→ mailbox → session.opened
+//	                                                  ├ nobody's ───────────→ mailbox → hub.datagram
+//	                                                  └ audio → relay.arrive → voice.line (delay, order, repair)
+//	line.pop, on arrival or in a turn of the relay → flight → every listener: TxStream.Seal → writer → socket
+//
+//	hub.datagram ─┬ STUN → secure.Validator → answer, address validated for 30 s
+//	              │        └ with USERNAME → pathRequest → question to the old path → move
+//	              ├ DTLS → place.pending (secure.Responder) → finished → session
+//	              └ SRTP, SRTCP → place.open (nobody's: hint) → session.opened, or relay.arrive
+//	session.opened ─┬ packet of the message stream → stream.Stream → requests
+//	                └ feedback (acknowledgements, NACK, BYE)
+//	roomlog.Append → receipt, credit, members' cursors → catchUp → stream.Stream → session.flush → Tx.SealRTP → writer → socket
 //
 // # What there is
 //
+// The hub's:
+//
 //   - place: what the address table holds for one address: until when it is validated, a running handshake, the session that
-//     is there, and guests.
+//     is there, guests, and the shard at which its datagrams come in.
 //   - session: one secured connection of a peer, with its message stream, its rooms and its talks. Its id names it to its peer.
 //   - sessionPath: where a session is, and where its peer says it is going to be: the candidate.
 //   - guest: a session that is recognised at an address without being there: what comes is taken, nothing is sent.
@@ -24,13 +35,62 @@
 //   - room, member: who is in a room; a member's cursor says how far it has read the room log. A slow peer is a
 //     cursor, never a queue.
 //   - roster, news: the nicks that are present, sorted; what has changed and was not told yet.
-//   - voice, line, anchor: one talkspurt; its delay line; the clock that says when a packet is due.
-//   - feed: a voice on its way to one member.
-//   - reception (wire.Reception): what a talker is told in reports.
 //   - nicks: who holds which nick.
 //
-// The hub owns all of these. It is a state machine: it has no clock, goroutine or lock, is called with one event at
-// a time, and sends through a function. Its tests run it on a network in memory under a false clock.
+// The hub is a state machine: it has no clock, goroutine or lock of its own, is called with one event at a time, and sends through its
+// writer. Its tests run it on a network in memory under a false clock.
+//
+// The data plane's:
+//
+//   - shard: a socket, the links of the sessions whose handshake came in there, and the turns of some rooms.
+//   - link: the half of a session through which packets go: its keys, where it is, what it talks.
+//   - route: to whom datagrams of one address can belong. The hub keeps it in step with the place.
+//   - mailbox: what has come to a shard and is the hub's business. notices: what the hub is to learn of the voices.
+//   - relay: the audio half of a room: its voices, and who hears them. Its home is the shard that gives it its turns, by a hash of the name.
+//   - voice, line, anchor: one talkspurt; its delay line; the clock that says when a packet is due. A voice has two halves: who talks and what is told
+//     of it are the hub's (voice.go), what has come and what departs is the relay's (track.go).
+//   - listener, feed: a member that hears; one voice on its way to it: SSRC, what was sent, what may be resent.
+//   - flight: packets of one room that depart together. packet: the plaintext of one.
+//   - reception (wire.Reception): what a talker is told in reports.
+//   - socket, writer: what the kernel is asked for, see below.
+//
+// # Shards
+//
+// Each shard has a socket on the daemon's port (SO_REUSEPORT). The kernel gives each peer one of them, by a hash of both addresses, and a session's
+// link is made where its handshake came in, and stays there. A peer that moves may come in elsewhere: that shard knows nobody at the address and gives
+// the datagram to the hub, which opens it and has the route follow (comesVia). Then the reader there opens for a link of another shard,
+// under that shard's lock.
+//
+// Opened audio is copied once, into a packet from a pool, and goes by reference from there: the delay line has one reference for as long as the packet may
+// be resent, each flight another, and the last one gives it back. Who puts a packet into its line has its room's flight depart too,
+// if its time has come, and seals it for every listener into a writer of its own. A flight is sealed for one shard's listeners after another, 128
+// under one hold of the lock. To wake another goroutine costs as much as to send two to four datagrams, so a shard's part is handed to its pump only
+// from 1024 datagrams on: a huge room uses all cores, a small one never wakes any. All sockets have one address, so it is no matter from which a datagram goes.
+//
+// The halves meet at the locks, and wait for each other nowhere else. What happens a few times in a talkspurt (all has come, all is over, a
+// new SSRC) is a notice for the hub; what the hub does to a voice it does under the relay's lock (relay.do).
+//
+// # Gathering
+//
+// Several datagrams for one receiver are cheaper than as many for several. In a live room with two talkers or more and eight listeners or more the
+// first packet waits up to Config.Gather for one of each other talker; in every other one it departs at once. Rooms with a delay play out on one
+// common clock of Config.Grid: each packet at the instant nearest to its time, so that the packets of all talkers depart together. A flight is
+// sorted by size, for only datagrams of one size make one message in segments (the last may be shorter). What that adds is tick_ms in Joined.
+//
+// # Sockets
+//
+// A reader takes up to 64 datagrams with one recvmmsg; a writer gathers datagrams and sends up to 128 messages with one sendmmsg, each of one
+// or, to one receiver, several of one size (UDP_SEGMENT). It sends when it is full and at the end of its owner's turn. Buffers are asked for beyond
+// the system's limit, what they have become is in the log at the start, and what the kernel drops for want of room is counted (SO_RXQ_OVFL). A
+// system without these calls, or a filter of system calls that forbids them, gets a datagram a call; one without SO_REUSEPORT one socket and one shard; a kernel that refuses
+// segments single datagrams. The log says which. What a full send buffer does not take is counted and lost, as it might be on the way.
+//
+// These calls never wait, and are made behind the scheduler's back (RawSyscall6). Told to the scheduler (Syscall6) they would keep the runtime's
+// monitor thread awake, which then turns every 20 µs: at some thousand packets a second relaying takes 1.5 to 3 times the processor time so. Who
+// has to wait does so in the runtime's poller. That one looks for room to send too, so a socket in it would report each datagram that has gone out, and wake
+// two threads for nothing; so the poller has an epoll instance in place of the socket, which looks for datagrams only (socket.detach).
+//
+// No audio packet allocates, but for the first of an SSRC. UDP_GRO is off: see incoming.
 //
 // # Where a session is
 //
@@ -61,34 +121,51 @@
 // # SSRCs of a voice
 //
 // The talker sends under one SSRC (source), the room hears another when the talker's sequence number has jumped by more than 2^14
-// (split), and a member hears one of its own after it has missed more than that (renew): in both cases SRTP's receiver would guess
+// (split), and a listener hears one of its own after it has missed more than that (renew): in both cases SRTP's receiver would guess
 // a wrong rollover counter (secure.MaxJump). Each new SSRC begins with a TalkStart, after the TalkEnd of the old one. Requests of a member count for
 // the SSRC under which it hears.
 //
 // # Repair
 //
-// A packet is due at its arrival by the anchor, and the delay later; it has its turn lead before. What is missing is asked for by
+// A packet is due at its arrival by the anchor, and the delay later; it has its turn lead before, on the grid. What is missing is asked for by
 // wire/repair from 20 ms after the gap shows, also before the first and after the last packet that came, until it is due. A repair
 // that comes after its turn goes out at once. A packet is kept for resends for 2 s after it was due.
 //
 // # Goroutines
 //
-//	goroutine   started by      owns                          stopped by
-//	loop        Run (is Run's)  the hub and all in it         ctx
-//	read        Run             nothing; fills pooled buffers the socket's being closed, after the loop
+//	goroutine            started by      owns                                   stopped by
+//	loop                 Run (is Run's)  the hub, all of its half, a writer     ctx
+//	reader, one a shard  Run             what it has read and opened, a writer  the socket's being closed, after the loop
+//	pump, one a shard    Run             a writer                               the loop's end
+//
+// The reader does all the work of what comes in, up to the sending. The pump does what has its time: turns of the relays whose home the shard is, and
+// flights that were handed over. The loop is woken by the bell and by its timer, takes what all shards have for it, and sends at the end of the turn.
+// An idle session has one place in a heap of timers; a relay without a voice has none.
 //
 // Handshakes run in the loop, 0.1 ms for each of a peer's two flights: a goroutine for each would cost as much again in waking threads. An
 // address begins one in 100 ms at most.
 //
+// # Locks
+//
+// In this order; nobody holds two of one kind.
+//
+//	relay.mu       the relay, the relay's halves of its voices, its delay lines, its flight
+//	shard.mu       the shard's links and their keys, the feeds of its listeners
+//	shard.ticks    the turns that relays wait for
+//	shard.table    the routes
+//	mailbox.mu, notices.mu
+//
+// The last four are held for a few instructions, with no other taken; there is none that all shards share on the way of a packet but the relay's own.
+//
 // # An end
 //
-// When ctx ends the loop takes up to 64 of the datagrams that have already arrived, sends what is queued, tells every peer three times within 100 ms that the
+// When ctx ends the loop takes what is in the mailboxes, sends what is queued, tells every peer three times within 100 ms that the
 // daemon is stopping (RTCP BYE), finishes the farewells, and returns. Delay lines are dropped.
 //
 // # Limits
 //
-// Everything that waits is bounded, and what is full drops by rule and counts (drops): 1024 datagrams between reader and
-// loop, 512 handshakes, 8 open streams a session and 1024 a room, 8192 packets a stream
+// Everything that waits is bounded, and what is full drops by rule and counts (drops): 512 KiB in each shard's mailbox,
+// 256 parts of flights before each pump, 512 handshakes, 8 open streams a session and 1024 a room, 8192 packets a stream
 // and 128 MiB a room in the delay lines, 10,000 rooms, 4 MiB of messages that a peer has not acknowledged. Requests of a peer
 // wait while 128 KiB of answers do. Publishes beyond the credit of 256 KiB end the session; entries beyond it wait. 100 hints go out in any
 // second, 10 of them to one address. A session has one candidate, one question (three datagrams) for a move, one move a second, one old session; an address four guests. A session ends

@@ -39,7 +39,7 @@ func (s *session) remove(now time.Time, reason string) {
 		return
 	}
 	s.gone = true
-	s.link.direct(nil)
+	s.link.end()
 	s.hub.nicks.touch(now, s.key)
 	s.hub.timers.set(&s.timer, time.Time{})
 	s.cancelMove()

@@ -22,7 +22,7 @@ func TestByeComesThreeTimes(t *testing.T) {
 		}
 		a.run(func(time.Time) {}) // the loop is idle
 		s := a.w.session(a)
-		a.w.server.post(func(now time.Time) { s.end(now, wire.ByeSlow) })
+		a.w.server.hub.plane.tell.add(func(now time.Time) { s.end(now, wire.ByeSlow) })
 		a.w.pass(10 * time.Millisecond)
 		if e := last(b, (*wire.Message).GetPresence).GetEvents()[0]; e.GetJoined() || e.GetReason() != wire.ByeSlow {
 			t.Errorf("bob saw %v", e)
@@ -57,7 +57,7 @@ func TestSilentPeerIsToldOfItsEnd(t *testing.T) {
 func TestFarewellsAreFinishedAtTheEnd(t *testing.T) {
 	inRoom(t, Config{}, func(t *testing.T, a, _ *client) {
 		s := a.w.session(a)
-		a.w.server.post(func(now time.Time) { s.end(now, wire.ByeSlow) })
+		a.w.server.hub.plane.tell.add(func(now time.Time) { s.end(now, wire.ByeSlow) })
 		a.w.pass(10 * time.Millisecond)
 		a.w.server.hub.stop(time.Now(), wire.ByeStopping) // the loop is idle
 		a.w.server.hub.stop(time.Now(), wire.ByeStopping)

@@ -21,13 +21,21 @@ const (
 
 // listener is a member that hears, as its relay sees it.
 type listener struct {
-	link  *link  // never changes
-	feeds []feed // by the voices' slots; link.shard.mu guards them
+	link  *link   // never changes
+	feeds []feed  // by the voices' slots; link.shard.mu guards them
+	first [1]feed // the room for feeds while one talks
+}
+
+func newListener(l *link) *listener {
+	e := &listener{link: l}
+	e.feeds = e.first[:0]
+	return e
 }
 
 // feed is a voice on its way to one listener.
 type feed struct {
 	voice    *voice
+	stream   *secure.TxStream
 	ssrc     uint32 // the voice's, or a later one for this listener alone
 	sent     bool
 	last     uint64 // sequence number of the newest packet, when one was sent
@@ -41,7 +49,7 @@ func (e *listener) feed(v *voice) *feed {
 	}
 	f := &e.feeds[v.slot]
 	if f.voice != v {
-		*f = feed{voice: v, ssrc: v.ssrc}
+		*f = feed{voice: v, ssrc: v.ssrc, stream: e.link.tx.Stream(v.ssrc)}
 	}
 	return f
 }
@@ -86,6 +94,7 @@ func (f *flight) fly(own *shard, w *writer) {
 		f.parts.Add(1)
 		select {
 		case sh.parts <- f:
+			sh.alarm.ring()
 		default:
 			sh.plane.drops.add(dropCrossing, len(ears)*len(f.items))
 			f.done()
@@ -125,10 +134,10 @@ func (e *listener) send(f *flight, w *writer) {
 	for i := range f.items {
 		it := &f.items[i]
 		to := e.feed(it.voice)
-		err := e.sealAs(w, to.ssrc, it)
+		err := e.seal(w, to, it)
 		if errors.Is(err, secure.ErrNewSSRCNeeded) {
 			e.renew(to, it)
-			err = e.sealAs(w, to.ssrc, it)
+			err = e.seal(w, to, it)
 		}
 		if err != nil {
 			e.link.shard.plane.drops.count(why(err))
@@ -141,14 +150,21 @@ func (e *listener) send(f *flight, w *writer) {
 	}
 }
 
-// sealAs protects a packet under an SSRC.
-func (e *listener) sealAs(w *writer, ssrc uint32, it *item) error {
-	plain := it.packet.data
-	if ssrc != it.voice.source {
-		plain = append(w.space(), plain...)
-		binary.BigEndian.PutUint32(plain[8:], ssrc)
+// seal protects a packet under the SSRC of its feed.
+func (e *listener) seal(w *writer, to *feed, it *item) error {
+	if e.link.nowhere {
+		return errNowhere
 	}
-	return e.link.sealRTP(w, plain, it.seq)
+	plain, dst := it.packet.data, w.space()
+	if to.ssrc != it.voice.source {
+		plain = append(dst, plain...)
+		binary.BigEndian.PutUint32(plain[8:], to.ssrc)
+	}
+	sealed, err := to.stream.Seal(dst, plain, it.seq)
+	if err == nil {
+		w.add(&e.link.to, sealed)
+	}
+	return err
 }
 
 // renew has a listener who has missed so much of a voice that it could not decrypt what follows hear it under a new SSRC, from
@@ -159,7 +175,8 @@ func (e *listener) renew(to *feed, it *item) {
 		before = to.last
 	}
 	to.ssrc, to.sent = v.relay.plane.newSSRC(), false
-	r := renewal{link: e.link, voice: v, old: old, before: before, ssrc: to.ssrc, first: it.seq, timestamp: timestampOf(it.packet.data)}
+	to.stream = e.link.tx.Stream(to.ssrc)
+	r := renewal{ear: e, voice: v, old: old, before: before, ssrc: to.ssrc, first: it.seq, timestamp: timestampOf(it.packet.data)}
 	v.relay.plane.tell.add(r.tell)
 }
 
@@ -174,7 +191,7 @@ func (e *listener) resend(w *writer, ssrc uint32, it *item, kept uint64) (ok boo
 	if f.ssrc != ssrc || !f.resender.Allow(it.seq) {
 		return false
 	}
-	if err := e.sealAs(w, ssrc, it); err != nil {
+	if err := e.seal(w, f, it); err != nil {
 		sh.plane.drops.count(why(err))
 	}
 	return true
@@ -196,7 +213,7 @@ func timestampOf(packet []byte) uint32 { return binary.BigEndian.Uint32(packet[4
 
 // renewal is what the hub is to tell a member that hears a voice under a new SSRC.
 type renewal struct {
-	link          *link
+	ear           *listener
 	voice         *voice
 	old, ssrc     uint32
 	before, first uint64

@@ -54,8 +54,8 @@ type hub struct {
 
 // newHub makes a hub and the data plane: a shard for each socket.
 func newHub(cfg Config, sockets []*socket) *hub {
-	p := &plane{gather: cfg.Gather, grid: grid{origin: time.Now(), step: cfg.Grid}}
-	p.tell.poke, p.arrived = make(chan struct{}, 1), make(chan struct{}, 1)
+	p := &plane{gather: cfg.Gather, grid: grid{origin: time.Now(), step: cfg.Grid}, bell: make(bell, 1)}
+	p.tell.bell = p.bell
 	for i, s := range sockets {
 		p.shards = append(p.shards, newShard(p, i, s))
 	}

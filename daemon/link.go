@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"errors"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -18,7 +19,8 @@ type link struct {
 	session *session // the hub's; nobody else looks into it
 	rx      *secure.Rx
 	tx      *secure.Tx
-	to      *target           // where the peer is; nil: nowhere, and nothing is sent
+	to      target            // where the peer is
+	nowhere bool              // somebody else is there, or the session is over: nothing is sent
 	talks   map[uint32]*voice // what it says, by the SSRC under which it does
 	heard   time.Time         // when a packet of it last was authentic
 	packets uint64            // authentic ones
@@ -41,14 +43,14 @@ func (l *link) open(now time.Time, dst, b []byte) (plain []byte, err error) {
 
 // sealRTP protects a packet for the peer; index is its extended sequence number. It is called with shard.mu held.
 func (l *link) sealRTP(w *writer, plain []byte, index uint64) error {
-	if l.to == nil {
+	if l.nowhere {
 		return errNowhere
 	}
 	sealed, err := l.tx.SealRTP(w.space(), plain, index)
 	if err != nil {
 		return err
 	}
-	w.add(l.to, sealed)
+	w.add(&l.to, sealed)
 	return nil
 }
 
@@ -63,14 +65,14 @@ func (l *link) sendRTP(w *writer, plain []byte, index uint64) error {
 func (l *link) sendRTCP(w *writer, plain []byte) error {
 	l.shard.mu.Lock()
 	defer l.shard.mu.Unlock()
-	if l.to == nil {
+	if l.nowhere {
 		return errNowhere
 	}
 	sealed, err := l.tx.SealRTCP(w.space(), plain)
 	if err != nil {
 		return err
 	}
-	w.add(l.to, sealed)
+	w.add(&l.to, sealed)
 	return nil
 }
 
@@ -81,10 +83,25 @@ func (l *link) sealBye(plain []byte) ([]byte, error) {
 	return l.tx.SealRTCP(nil, plain)
 }
 
-// direct says where the peer is from now on; nil: nowhere.
-func (l *link) direct(to *target) {
+// direct says where the peer is from now on.
+func (l *link) direct(to netip.AddrPort) {
 	l.shard.mu.Lock()
-	l.to = to
+	l.to, l.nowhere = l.shard.socket.target(to), false
+	l.shard.mu.Unlock()
+}
+
+// end has nothing be sent, and nothing of the peer be taken any more.
+func (l *link) end() {
+	l.shard.mu.Lock()
+	l.nowhere = true
+	l.rx.Disallow(wire.SSRCPeer)
+	l.shard.mu.Unlock()
+}
+
+// silence has nothing be sent any more, until direct.
+func (l *link) silence() {
+	l.shard.mu.Lock()
+	l.nowhere = true
 	l.shard.mu.Unlock()
 }
 

@@ -211,7 +211,7 @@ func (s *session) move(now time.Time) {
 	}
 	h.settle(now, to, h.table[to], s)
 	s.addr, s.displaced = to, false
-	s.link.direct(s.link.shard.socket.target(to))
+	s.link.direct(to)
 	s.path.moved = now
 	h.log.Info("moved", "nick", s.nick, "fingerprint", s.who, "from", from, "to", to)
 	s.answer()

@@ -109,7 +109,7 @@ func (h *hub) comesVia(addr netip.AddrPort, p *place, via *shard) {
 func (h *hub) settle(now time.Time, addr netip.AddrPort, p *place, s *session) {
 	if old := p.session; old != nil && old != s {
 		old.displaced = true
-		old.link.direct(nil)
+		old.link.silence()
 		p.admit(old, now.Add(recognisedFor))
 	}
 	p.session = s

@@ -16,8 +16,25 @@ type plane struct {
 	drops  drops
 	ssrcs  atomic.Uint32 // the last one that was given
 	tell   notices
+	bell   bell
+}
 
-	arrived chan struct{} // of one: something is in a shard's mailbox
+// bell wakes the hub's loop: something is in a shard's mailbox, or among the notices. It has room for one; anyone may ring.
+type bell chan struct{}
+
+func (b bell) ring() {
+	select {
+	case b <- struct{}{}:
+	default: // it is ringing already
+	}
+}
+
+// still takes back the ringing: what is there is about to be taken.
+func (b bell) still() {
+	select {
+	case <-b:
+	default:
+	}
 }
 
 // newSSRC gives an SSRC that this process has not given before.
@@ -49,17 +66,14 @@ func (g grid) nearest(t time.Time) time.Time {
 type notices struct {
 	mu    sync.Mutex
 	queue []func(now time.Time)
-	poke  chan struct{} // of one: something is there
+	bell  bell
 }
 
 func (n *notices) add(f func(now time.Time)) {
 	n.mu.Lock()
 	n.queue = append(n.queue, f)
 	n.mu.Unlock()
-	select {
-	case n.poke <- struct{}{}:
-	default:
-	}
+	n.bell.ring()
 }
 
 // run does what has been noticed.

@@ -128,7 +128,7 @@ func (p *port) close() error {
 }
 
 // target gives an address in the kernel's form, for any socket of the same port.
-func (s *socket) target(addr netip.AddrPort) *target { return newTarget(addr, s.v6) }
+func (s *socket) target(addr netip.AddrPort) target { return newTarget(addr, s.v6) }
 
 // receiveBuffer is how many bytes the kernel lets wait for the socket: wantReceive, or what it gave of that. It is in the terms of the
 // asking; the kernel allows itself twice as much, and counts 800 for a datagram of 92.

@@ -157,7 +157,7 @@ func TestCloseEndsReadsAndWrites(t *testing.T) {
 		if _, err := p.sockets[0].read(newReadBatch()); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("read after the end: %v", err)
 		}
-		to := p.sockets[0].target(netip.MustParseAddrPort("127.0.0.1:9"))
+		to := p.to(netip.MustParseAddrPort("127.0.0.1:9"))
 		build(w, to, filled(92, 0))
 		build(w, to, filled(92, 1))
 		w.flush()
@@ -171,7 +171,7 @@ func TestCloseEndsReadsAndWrites(t *testing.T) {
 func TestReadingAndWritingAllocateNothing(t *testing.T) {
 	onEachPath(t, func(t *testing.T, p *port) {
 		w, b, s := newWriter(p.sockets[0]), newReadBatch(), p.sockets[0]
-		to := p.sockets[0].target(netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), p.addr().Port()))
+		to := p.to(netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), p.addr().Port()))
 		one := filled(92, 1)
 		for name, f := range map[string]func() error{
 			"one": func() error {
@@ -228,7 +228,7 @@ func TestAdoptedSocketIsAPort(t *testing.T) {
 	}
 	from, data := b.datagram(0)
 	w := newWriter(p.sockets[0])
-	build(w, p.sockets[0].target(from), data)
+	build(w, p.to(from), data)
 	w.flush()
 	c.wantNext([]byte("hello"))
 }
@@ -247,4 +247,10 @@ func TestListenOnAnAddressInUse(t *testing.T) {
 			}
 		})
 	}
+}
+
+// to is a target of the port's.
+func (p *port) to(addr netip.AddrPort) *target {
+	t := p.sockets[0].target(addr)
+	return &t
 }

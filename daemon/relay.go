@@ -100,17 +100,13 @@ func (r *relay) audio(now time.Time, own *shard, w *writer, a *arrival) {
 // turn does what is due. It is called by home's pump.
 func (r *relay) turn(now time.Time) {
 	r.mu.Lock()
-	next := time.Time{}
 	for _, v := range r.voices {
-		if v == nil {
-			continue
-		}
-		if !v.at.IsZero() && !v.at.After(now) {
+		if v != nil && !v.at.IsZero() && !v.at.After(now) {
 			v.turn(now, r.home.w)
 		}
-		next = earliest(next, v.at)
 	}
 	started := r.start(now)
+	next := r.next()
 	if r.flight != nil {
 		next = earliest(next, r.until)
 	}
@@ -119,6 +115,16 @@ func (r *relay) turn(now time.Time) {
 	if started != nil {
 		started.fly(r.home, r.home.w)
 	}
+}
+
+// next is when the first of the voices has its turn.
+func (r *relay) next() (at time.Time) {
+	for _, v := range r.voices {
+		if v != nil {
+			at = earliest(at, v.at)
+		}
+	}
+	return at
 }
 
 // plan has the next turn come at a time, or earlier.
@@ -151,6 +157,9 @@ func (r *relay) start(now time.Time) *flight {
 		if len(f.items) < talking && now.Before(r.until) {
 			return nil
 		}
+	}
+	if now.Before(r.until) { // nothing more is to come of this frame
+		r.home.reschedule(&r.timer, r.next())
 	}
 	r.flight, r.until = nil, time.Time{}
 	f.ears = r.ears

@@ -172,8 +172,8 @@ func (s *session) joined(now time.Time, in *member, m *wire.Join) {
 	newest := messages.Newest(r.name)
 	answer := &wire.Joined{
 		Request: m.GetRequest(), Room: r.name, Newest: newest,
-		DelayMs: uint32(r.delay.Milliseconds()), LeadMs: uint32(r.lead.Milliseconds()),
-		AtUnixNs: now.UnixNano(), TickMs: uint32(r.relay.tick().Milliseconds()),
+		DelayMs: uint32(r.relay.delay.Milliseconds()), LeadMs: uint32(r.relay.lead.Milliseconds()),
+		AtUnixNs: now.UnixNano(), TickMs: uint32((r.relay.tick() + time.Millisecond - 1).Milliseconds()),
 	}
 	r.introduce(in, answer)
 	id := messages.ID()

@@ -23,8 +23,6 @@ const (
 type room struct {
 	hub     *hub
 	name    string
-	delay   time.Duration
-	lead    time.Duration
 	relay   *relay
 	fixed   bool // by configuration: it stays when it is empty
 	members []*member
@@ -53,8 +51,7 @@ type member struct {
 }
 
 func newRoom(h *hub, name string, delay time.Duration, fixed bool) *room {
-	r := &room{hub: h, name: name, delay: delay, lead: wire.Lead(delay), fixed: fixed}
-	r.relay = newRelay(h.plane, h.home(name), delay)
+	r := &room{hub: h, name: name, relay: newRelay(h.plane, h.home(name), delay), fixed: fixed}
 	r.news.timer.run = r.tellNews
 	return r
 }
@@ -90,7 +87,7 @@ func (m *member) hears(yes bool) {
 	case yes == m.hear:
 	case yes:
 		if m.ear == nil || m.ear.link != m.session.link {
-			m.ear, m.renewed = &listener{link: m.session.link}, nil
+			m.ear, m.renewed = newListener(m.session.link), nil
 		}
 		m.room.relay.listen(m.ear)
 	default:
@@ -188,7 +185,7 @@ func (r *room) talkers() map[string]bool {
 
 func (r *room) info() *wire.RoomInfo {
 	return &wire.RoomInfo{
-		Room: r.name, DelayMs: uint32(r.delay.Milliseconds()), LeadMs: uint32(r.lead.Milliseconds()),
+		Room: r.name, DelayMs: uint32(r.relay.delay.Milliseconds()), LeadMs: uint32(r.relay.lead.Milliseconds()),
 		Members: uint32(len(r.roster)), Talkers: uint32(len(r.talkers())), Newest: r.hub.messages.Newest(r.name),
 	}
 }

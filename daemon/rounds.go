@@ -23,7 +23,7 @@ const (
 // and many who join at once make it: the readers are not woken, and the loop looks at all sockets at intervals. A thread's waking costs 20 to 30 µs
 // of CPU, each datagram needs two or three, and five for what is to be done. The loop owns it.
 type rounds struct {
-	shards []*shard
+	shards []*shard   // that have a reader
 	in     *readBatch // nil: the sockets cannot do without their readers
 	on     bool
 	next   time.Time // round
@@ -32,8 +32,13 @@ type rounds struct {
 	rate   int       // in rateOver
 }
 
-func newRounds(shards []*shard) rounds {
-	r := rounds{shards: shards}
+// newRounds makes rounds over the sockets of the shards; some may be of one socket, which the first of them reads.
+func newRounds(shards []*shard) (r rounds) {
+	for i, sh := range shards {
+		if i == 0 || sh.socket != shards[0].socket {
+			r.shards = append(r.shards, sh)
+		}
+	}
 	if shards[0].socket.batched {
 		r.in = newReadBatch()
 	}

@@ -89,7 +89,7 @@ func TestNothingIsLostBetweenRoundsAndReaders(t *testing.T) {
 		say()
 		for got += waiting(h); got < 3; got += waiting(h) {
 			select {
-			case <-h.plane.arrived:
+			case <-h.plane.bell:
 			case <-time.After(5 * time.Second):
 				t.Fatalf("turn %d: %d of 3 came", turn, got)
 			}

@@ -2,27 +2,18 @@ package daemon
 
 import (
 	"context"
-	"runtime"
-
 	"net/netip"
+	"runtime"
 	"sync"
 	"time"
 
 	"yodel/wire"
 )
 
-const (
-	// queued is how many functions may wait for the loop.
-	queued = 1024
-	// turn is how many events the loop takes before it sends what they gave.
-	turn = 64
-)
-
 // server is the daemon at work: the shards with their readers and pumps, and the loop that owns the hub.
 type server struct {
 	hub    *hub
 	rounds rounds
-	posts  chan func(now time.Time)
 	done   chan struct{} // closed when the loop has ended
 }
 
@@ -33,47 +24,58 @@ func Run(ctx context.Context, cfg Config, ready func(netip.AddrPort)) error {
 	if err := cfg.check(); err != nil {
 		return err
 	}
-	port, err := listen(cfg.Listen, runtime.GOMAXPROCS(0), false)
+	cores := runtime.GOMAXPROCS(0)
+	port, err := portFor(cfg, cores)
 	if err != nil {
 		return err
 	}
-	s := newServer(cfg, port.sockets)
+	sockets := port.sockets
+	for len(sockets) < cores { // one that was passed, or where the system has no more: it feeds all shards
+		sockets = append(sockets, port.sockets[0])
+	}
+	s := newServer(cfg, sockets)
 	cfg.Logger.Info("sockets", "how", port.how, "receive buffer", port.sockets[0].receiveBuffer())
 	if port.warning != nil {
 		cfg.Logger.Warn("socket options", "error", port.warning)
 	}
 	var others sync.WaitGroup
-	for _, sh := range s.hub.plane.shards {
+	for _, sh := range s.hub.plane.shards[:len(port.sockets)] {
 		others.Go(func() { sh.read(s.done) })
+	}
+	for _, sh := range s.hub.plane.shards {
+		if err := sh.alarm.useFile(); err != nil {
+			cfg.Logger.Warn("timer", "error", err)
+		}
 	}
 	s.pumps(&others)
 	ready(port.addr())
 	s.loop(ctx)
+	for _, sh := range s.hub.plane.shards {
+		sh.alarm.close() // ends the pumps
+	}
 	_ = port.close() // ends the readers
 	others.Wait()
 	return nil
 }
 
-// newServer makes a server on sockets.
+// portFor opens the port with a socket for each core, or takes the socket that was passed.
+func portFor(cfg Config, cores int) (*port, error) {
+	if cfg.Socket != nil {
+		return adopt(cfg.Socket)
+	}
+	return listen(cfg.Listen, cores, false)
+}
+
+// newServer makes a server with a shard for each of the sockets, which may be one again and again.
 func newServer(cfg Config, sockets []*socket) *server {
 	h := newHub(cfg, sockets)
-	return &server{
-		hub: h, rounds: newRounds(h.plane.shards), posts: make(chan func(time.Time), queued), done: make(chan struct{}),
-	}
+	return &server{hub: h, rounds: newRounds(h.plane.shards), done: make(chan struct{})}
 }
 
 // pumps starts the shards' pumps, which end with the loop.
 func (s *server) pumps(others *sync.WaitGroup) {
 	for _, sh := range s.hub.plane.shards {
 		others.Go(func() { sh.pump(s.done) })
-	}
-}
-
-// post gives the loop something to run; after the loop's end it does nothing.
-func (s *server) post(f func(now time.Time)) {
-	select {
-	case s.posts <- f:
-	case <-s.done:
 	}
 }
 
@@ -85,11 +87,7 @@ func (s *server) loop(ctx context.Context) {
 	defer timer.Stop()
 	for {
 		select {
-		case <-s.hub.plane.arrived:
-			s.hub.collect(time.Now())
-		case f := <-s.posts:
-			f(time.Now())
-		case <-s.hub.plane.tell.poke:
+		case <-s.hub.plane.bell:
 		case <-timer.C:
 		case <-ctx.Done():
 			s.stop()
@@ -101,12 +99,12 @@ func (s *server) loop(ctx context.Context) {
 
 // turn does what is to be done now; it gives for how long there is nothing.
 func (s *server) turn() time.Duration {
-	now, h := s.more(), s.hub
+	now, h := time.Now(), s.hub
 	if s.rounds.due(now) {
 		s.rounds.look(now, now.Sub(h.knocked) < joiningFor, h.w)
-		s.unring()
-		h.collect(now)
+		h.plane.bell.still()
 	}
+	h.collect(now)
 	h.advance(now)
 	h.flush(now)
 	s.rounds.pace(now, h.calm(now), h.taken, h.w)
@@ -120,33 +118,10 @@ func (s *server) turn() time.Duration {
 	return time.Until(next)
 }
 
-// unring takes back that something is in the mailboxes: it is taken anyway.
-func (s *server) unring() {
-	select {
-	case <-s.hub.plane.arrived:
-	default:
-	}
-}
-
-// more takes what else is there, so that one flush serves several events. It gives the time.
-func (s *server) more() time.Time {
-	now := time.Now()
-	for range turn {
-		select {
-		case <-s.hub.plane.arrived:
-			s.hub.collect(now)
-		case f := <-s.posts:
-			f(now)
-		default:
-			return now
-		}
-	}
-	return now
-}
-
-// stop takes some of what has already come, sends what is queued, and tells all peers three times within 100 ms.
+// stop takes what has already come, sends what is queued, and tells all peers three times within 100 ms.
 func (s *server) stop() {
-	now := s.more()
+	now := time.Now()
+	s.hub.collect(now)
 	s.hub.flush(now)
 	for i := range wire.ByeTimes {
 		if i > 0 {

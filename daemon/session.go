@@ -61,7 +61,8 @@ type session struct {
 	gone       bool
 }
 
-func newSession(h *hub, now time.Time, hs *handshake, via *shard, secrets *secure.Secrets) (*session, error) {
+// newSession makes a session at the address of a handshake, with the keys that it gave, in the shard where that came in.
+func (h *hub) newSession(now time.Time, hs *handshake, via *shard, secrets *secure.Secrets) (*session, error) {
 	tx, rx, err := secrets.Protect()
 	if err != nil {
 		return nil, err
@@ -72,13 +73,23 @@ func newSession(h *hub, now time.Time, hs *handshake, via *shard, secrets *secur
 		path:   sessionPath{key: secrets.PathKey()},
 		began:  now, said: now, nextReport: h.reportAt(now, idleReport),
 	}
-	s.link = &link{shard: via, session: s, rx: rx, tx: tx, to: via.socket.target(hs.from), heard: now}
+	s.link = &link{shard: h.owner(via, hs.from), session: s, rx: rx, tx: tx, to: via.socket.target(hs.from), heard: now}
 	_, _ = rand.Read(s.id[:]) // never fails
 	s.timer.run, s.path.timer.run = s.wake, s.ask
 	rx.Allow(wire.SSRCPeer)
 	h.sessions[s], h.ids[s.id] = struct{}{}, s
 	s.mark()
 	return s, nil
+}
+
+// owner is the shard that is to have the session of a peer: that where its datagrams come in, or any, when one socket feeds them all.
+func (h *hub) owner(via *shard, peer netip.AddrPort) *shard {
+	shards := h.plane.shards
+	if shards[0].socket != shards[len(shards)-1].socket {
+		return via
+	}
+	a := peer.Addr().As16()
+	return shards[(uint(a[14])+uint(a[15])+uint(peer.Port()))%uint(len(shards))]
 }
 
 // protected takes an SRTP or SRTCP datagram.

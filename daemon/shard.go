@@ -6,21 +6,14 @@ import (
 	"net/netip"
 	"sync"
 	"time"
-	"unsafe"
 
 	"github.com/pion/rtp"
 
 	"yodel/wire"
 )
 
-const (
-	// maxRead is how many datagrams are received together at most.
-	maxRead = 64
-	// maxParts is how many parts of flights may wait for a shard's pump.
-	maxParts = 256
-	// maxControl is how many bytes of each shard may wait for the hub: some thousand datagrams.
-	maxControl = 512 << 10
-)
+// maxParts is how many parts of flights may wait for a shard's pump.
+const maxParts = 256
 
 // shard is a core's part of the data plane: a socket, the links of those sessions whose datagrams come in there, and the turns of some rooms.
 // It has two goroutines: the reader takes what comes, the pump does what has its time.
@@ -36,7 +29,7 @@ type shard struct {
 	mu sync.Mutex // guards the links and the feeds of the shard
 
 	reading sync.Mutex // the reader's, but when the loop makes rounds; it guards:
-	in      [maxRead]inbound
+	in      [readAtOnce]inbound
 	opened  []byte // plaintexts of what came in together
 	header  rtp.Header
 	audio   []arrival
@@ -46,8 +39,8 @@ type shard struct {
 
 	ticks  sync.Mutex // guards what follows
 	timers timers     // of relays
-	armed  time.Time  // for when clock is set; zero: it is not
-	clock  *time.Timer
+	armed  time.Time  // for when alarm is set; zero: it is not
+	alarm  *alarm
 }
 
 // inbound is one datagram.
@@ -77,77 +70,11 @@ type arrival struct {
 	plain     []byte
 }
 
-// mailbox is what the hub has to look at of what came to a shard. The reader fills it, the hub takes all that is there.
-type mailbox struct {
-	mu   sync.Mutex
-	in   batch
-	poke chan<- struct{} // of one, all shards': something is there
-}
-
-// batch is datagrams in the order in which they came.
-type batch struct {
-	entries []entry
-	data    []byte
-}
-
-// entry is one datagram, or what was in it.
-type entry struct {
-	from netip.AddrPort
-	link *link // nil: nobody has opened it
-	rtcp bool
-	n    int // bytes of data
-}
-
-// keptData and keptEntries are how much memory an empty batch keeps at most: it has grown in a burst.
-const (
-	keptData    = 16 << 10
-	keptEntries = 256
-)
-
-// emptied gives a batch to be filled again.
-func (b batch) emptied() batch {
-	if cap(b.data) > keptData || cap(b.entries) > keptEntries {
-		return batch{}
-	}
-	clear(b.entries)
-	return batch{b.entries[:0], b.data[:0]}
-}
-
-// put adds an entry; it is false when there is no room.
-func (m *mailbox) put(e entry, data []byte) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	const each = int(unsafe.Sizeof(e))
-	if (len(m.in.entries)+1)*each+len(m.in.data)+len(data) > maxControl {
-		return false
-	}
-	e.n = len(data)
-	m.in.entries, m.in.data = append(m.in.entries, e), append(m.in.data, data...)
-	return true
-}
-
-// ring tells the hub that something is there.
-func (m *mailbox) ring() {
-	select {
-	case m.poke <- struct{}{}:
-	default:
-	}
-}
-
-// take gives what is there for an empty batch.
-func (m *mailbox) take(empty batch) batch {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	full := m.in
-	m.in = empty
-	return full
-}
-
 func newShard(p *plane, index int, s *socket) *shard {
 	return &shard{
-		plane: p, index: index, socket: s, box: mailbox{poke: p.arrived}, routes: make(map[netip.AddrPort]route),
-		opened: make([]byte, 0, maxRead*(wire.MaxDatagram+1)), w: newWriter(s),
-		parts: make(chan *flight, maxParts), clock: time.NewTimer(time.Hour),
+		plane: p, index: index, socket: s, routes: make(map[netip.AddrPort]route),
+		opened: make([]byte, 0, readAtOnce*(wire.MaxDatagram+1)), w: newWriter(s),
+		parts: make(chan *flight, maxParts), alarm: newAlarm(),
 	}
 }
 
@@ -195,7 +122,7 @@ func (sh *shard) take(now time.Time, b *readBatch, n int, w *writer) {
 	sh.receive(now, sh.in[:n], w)
 }
 
-// receive takes up to maxRead datagrams that have come in together: audio goes to its relays, all else to the hub.
+// receive takes up to readAtOnce datagrams that have come in together: audio goes to its relays, all else to the hub.
 func (sh *shard) receive(now time.Time, in []inbound, w *writer) {
 	forHub := false
 	sh.opened, sh.audio = sh.opened[:0], sh.audio[:0]
@@ -220,7 +147,7 @@ func (sh *shard) receive(now time.Time, in []inbound, w *writer) {
 		forHub = true
 	}
 	if forHub {
-		sh.box.ring()
+		sh.plane.bell.ring()
 	}
 	for i := range sh.audio {
 		a := &sh.audio[i]
@@ -279,33 +206,30 @@ func (sh *shard) openBy(now time.Time, l *link, b []byte) (plain []byte, audio b
 
 // pump sends what is handed over, and gives the relays their turns, until done is closed.
 func (sh *shard) pump(done <-chan struct{}) {
-	defer sh.clock.Stop()
 	for {
 		select {
 		case f := <-sh.parts:
 			sh.send(f, sh.index, sh.w)
 			f.done()
-		case <-sh.clock.C:
-		case <-done:
+		default:
+		}
+		sh.advance(time.Now()) // after each part, which is of a thousand datagrams: there may always be another
+		if len(sh.parts) == 0 && !sh.alarm.wait(done) {
 			return
 		}
-		if len(sh.parts) > 0 {
-			continue
-		}
-		sh.advance(time.Now())
 	}
 }
 
 // advance gives their turns to the relays that are due, and sends what the pump has.
 func (sh *shard) advance(now time.Time) {
+	sh.ticks.Lock()
+	sh.armed = time.Time{} // the alarm has gone off, or ringing has taken its place
+	sh.ticks.Unlock()
 	for {
 		sh.ticks.Lock()
 		t := sh.timers.due(now)
 		if t == nil {
-			sh.armed = sh.timers.next()
-			if !sh.armed.IsZero() {
-				sh.clock.Reset(time.Until(sh.armed))
-			}
+			sh.arm()
 		}
 		sh.ticks.Unlock()
 		if t == nil {
@@ -325,15 +249,26 @@ func (sh *shard) schedule(t *timer, at time.Time) {
 		return
 	}
 	sh.timers.set(t, at)
-	if sh.armed.IsZero() || at.Before(sh.armed) {
-		sh.armed = at
-		sh.clock.Reset(time.Until(at))
-	}
+	sh.arm()
 }
 
-// cancel has no turn come.
-func (sh *shard) cancel(t *timer) {
+// reschedule has a relay's turn come at a time and not before; the zero time is never.
+func (sh *shard) reschedule(t *timer, at time.Time) {
 	sh.ticks.Lock()
 	defer sh.ticks.Unlock()
-	sh.timers.set(t, time.Time{})
+	sh.timers.set(t, at)
+	sh.arm()
+}
+
+// arm sets the alarm to the first turn, with ticks held. What is handed over rings before or after that, and is not to be forgotten.
+func (sh *shard) arm() {
+	next := sh.timers.next()
+	if next.Equal(sh.armed) {
+		return
+	}
+	sh.armed = next
+	sh.alarm.set(next)
+	if len(sh.parts) > 0 {
+		sh.alarm.ring()
+	}
 }

@@ -44,12 +44,12 @@ func (s *socket) detach() error { return nil }
 func (s *socket) readNow(*readBatch) (n int, err error) { return 0, nil }
 func (s *socket) watch(bool)                            {}
 
-// target is where datagrams go. It is immutable, so goroutines may share it.
+// target is where datagrams go.
 type target struct {
 	addr netip.AddrPort
 }
 
-func newTarget(addr netip.AddrPort, _ bool) *target { return &target{addr: addr} }
+func newTarget(addr netip.AddrPort, _ bool) target { return target{addr: addr} }
 
 // read waits until a datagram is there. The error is net.ErrClosed after the port's close, else a transient one.
 func (s *socket) read(b *readBatch) (n int, err error) { return s.readPlain(b) }

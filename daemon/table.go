@@ -71,6 +71,7 @@ func (h *hub) begin(now time.Time, p *place, hs *handshake, first []byte) {
 	responder, err := secure.NewResponder(cfg, now, func(b []byte) { h.send(hs.from, b) })
 	if err != nil {
 		h.log.Error("no handshake", "error", err)
+		h.routed(hs.from, p)
 		return
 	}
 	hs.responder = responder
@@ -106,7 +107,7 @@ func (h *hub) unpend(p *place) {
 
 // finished makes a session of the outcome of a handshake.
 func (h *hub) finished(now time.Time, p *place, hs *handshake, secrets *secure.Secrets) {
-	s, err := newSession(h, now, hs, p.via, secrets)
+	s, err := h.newSession(now, hs, p.via, secrets)
 	if err != nil {
 		h.log.Warn("handshake gave no keys", "address", hs.from, "error", err)
 		h.routed(hs.from, p)
@@ -120,5 +121,6 @@ func (h *hub) finished(now time.Time, p *place, hs *handshake, secrets *secure.S
 
 // send gives a datagram to the network at the end of the turn. What the kernel does not take is counted, and repaired like any other loss.
 func (h *hub) send(to netip.AddrPort, b []byte) {
-	h.w.add(h.w.s.target(to), append(h.w.space(), b...))
+	t := h.w.s.target(to)
+	h.w.add(&t, append(h.w.space(), b...))
 }

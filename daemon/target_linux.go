@@ -13,15 +13,15 @@ import (
 // sockaddr has room for an address of either family, in the kernel's form.
 type sockaddr = unix.RawSockaddrInet6
 
-// target is where datagrams go: an address in the kernel's form. It is immutable, so goroutines may share it. Targets are told apart by
-// their pointers.
+// target is where datagrams go: an address in the kernel's form. A writer copies what it needs of it, and tells targets apart by their pointers;
+// one that changes is another from then on.
 type target struct {
 	addr netip.AddrPort
 	name sockaddr
 }
 
-func newTarget(addr netip.AddrPort, v6 bool) *target {
-	t := &target{addr: addr}
+func newTarget(addr netip.AddrPort, v6 bool) (t target) {
+	t.addr = addr
 	ip := addr.Addr().Unmap()
 	if ip.Is4() && !v6 {
 		name := (*unix.RawSockaddrInet4)(unsafe.Pointer(&t.name))

@@ -137,27 +137,27 @@ func (v *voice) detach(now time.Time, w *writer) {
 }
 
 // split goes on with what the talker says as another voice, because its sequence number has jumped: no receiver could
-// follow it under the present SSRC. It is nil when the voice has not begun or is over, or when there is no room for one more.
+// follow it under the present SSRC. It is nil when the talker has not said that it begins, or is over, or when there is no room for one more.
 func (v *voice) split(now time.Time, w *writer, a *arrival) *voice {
 	r, l := v.relay, v.link
-	if !v.line.started || v.line.ended || r.full(v.who) {
+	if !v.begun || v.line.ended || r.full(v.who) {
 		return nil
 	}
 	next := newVoice(v.room, v.who, v.payload, v.line.clock)
-	next.source, next.link = v.source, l
+	next.source, next.link, next.begun = v.source, l, true
 	r.add(next)
 	next.before.got, next.before.lost = v.before.got+v.line.stats.Got(), v.before.lost+v.line.lost()
 	next.latest = a.timestamp
 	next.line.start(now, a.seq)
 	v.next = next
+	seq, timestamp := a.seq, a.timestamp
+	r.plane.tell.add(func(now time.Time) { v.goesOn(now, next, seq, timestamp) }) // before this one is over, which may be at once
 	v.detach(now, w)
 	l.shard.mu.Lock()
 	if l.talks[v.source] != nil { // the hub has not taken it back meanwhile
 		l.talks[v.source] = next
 	}
 	l.shard.mu.Unlock()
-	seq, timestamp := a.seq, a.timestamp
-	r.plane.tell.add(func(now time.Time) { v.goesOn(now, next, seq, timestamp) })
 	return next
 }
 

@@ -46,6 +46,7 @@ type voice struct {
 	slot   int    // in relay.voices
 	link   *link  // the talker's; nil: nothing more comes
 	next   *voice // that goes on with what comes; nil: this one does
+	begun  bool   // its talker has said so
 	line   line
 	at     time.Time                  // when it has its turn
 	told   bool                       // the hub knows that all has come
@@ -103,7 +104,7 @@ func newVoice(r *room, who [32]byte, payload uint8, clock int) *voice {
 	p := r.relay.plane
 	return &voice{
 		room: r, relay: r.relay, who: who, ssrc: p.newSSRC(), payload: payload,
-		line: line{clock: clock, delay: r.delay, lead: r.lead, grid: p.grid},
+		line: line{clock: clock, delay: r.relay.delay, lead: r.relay.lead, grid: p.grid},
 	}
 }
 
@@ -134,6 +135,7 @@ func (s *session) talkStart(now time.Time, m *wire.TalkStart) {
 	v.began = true
 	first, timestamp := uint16(m.GetFirstSeq()), m.GetFirstTimestamp()
 	v.relay.do(now, s.hub.w, func() {
+		v.begun = true
 		v.line.start(now, first)
 		v.latest = timestamp
 		v.turn(now, s.hub.w)
@@ -235,15 +237,15 @@ func (v *voice) goesOn(now time.Time, next *voice, first uint16, timestamp uint3
 	}
 }
 
-// renewed tells a member that it hears a voice under a new SSRC from now on.
+// tell says to a member that it hears a voice under a new SSRC from now on.
 func (r *renewal) tell(time.Time) {
-	v, s := r.voice, r.link.session
-	v.room.hub.voices[r.ssrc] = v
-	v.others = append(v.others, r.ssrc)
+	v, s := r.voice, r.ear.link.session
 	m := s.rooms[v.room.name]
-	if m == nil || !m.hear {
+	if v.room.hub.voices[v.ssrc] != v || m == nil || m.ear != r.ear { // over, or the member has begun anew meanwhile
 		return
 	}
+	v.room.hub.voices[r.ssrc] = v
+	v.others = append(v.others, r.ssrc)
 	if m.renewed == nil {
 		m.renewed = make(map[*voice]uint32)
 	}

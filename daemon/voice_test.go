@@ -224,6 +224,9 @@ func TestForwardingAllocatesNothing(t *testing.T) {
 			if n := testing.AllocsPerRun(runs, step); n != 0 && !raceDetector {
 				t.Errorf("%s: %v allocations a packet", name, n)
 			}
+			for _, sh := range p.shards {
+				sh.schedule(&timer{run: func(time.Time) {}}, began) // from here on it is the pump's again
+			}
 			if sent < 6*(warm+runs-5) {
 				t.Errorf("%s: %d datagrams were sent for %d packets and 6 who hear", name, sent, i)
 			}

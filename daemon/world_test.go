@@ -28,12 +28,15 @@ type world struct {
 	posts   map[netip.AddrPort]*outpost
 	deliver func(to *client, b []byte) // the way from the daemon to a peer
 	stop    func()
-	shards  [2]sync.Mutex // a shard has one reader
-	outs    [2]*writer    // the readers'
+	shards  []sync.Mutex // a shard has one reader
+	outs    []*writer    // the readers'
 }
 
 // newWorld starts the loop. It must be called in a synctest bubble; the test's end stops everything.
-func newWorld(t *testing.T, cfg Config) *world {
+func newWorld(t *testing.T, cfg Config) *world { return newWorldOf(t, cfg, 2) }
+
+// newWorldOf is a world with some number of shards.
+func newWorldOf(t *testing.T, cfg Config, shards int) *world {
 	t.Helper()
 	id, err := secure.NewIdentity()
 	if err != nil {
@@ -53,10 +56,12 @@ func newWorld(t *testing.T, cfg Config) *world {
 		}
 		return nil
 	}
-	w.server = newServer(cfg, []*socket{memorySocket(out), memorySocket(out)})
-	for i, sh := range w.server.hub.plane.shards {
-		w.outs[i] = newWriter(sh.socket)
+	sockets := make([]*socket, shards)
+	for i := range sockets {
+		sockets[i] = memorySocket(out)
+		w.outs = append(w.outs, newWriter(sockets[i]))
 	}
+	w.server, w.shards = newServer(cfg, sockets), make([]sync.Mutex, shards)
 	ctx, cancel := context.WithCancel(context.Background())
 	var pumps sync.WaitGroup
 	w.server.pumps(&pumps)
@@ -77,7 +82,7 @@ func memorySocket(out func(b []byte, to netip.AddrPort) error) *socket { return 
 
 // send brings a datagram to the daemon: which shard it comes to is the port's choice.
 func (w *world) send(from netip.AddrPort, b []byte) {
-	sh := w.server.hub.plane.shards[from.Port()%2]
+	sh := w.server.hub.plane.shards[int(from.Port())%len(w.shards)]
 	w.shards[sh.index].Lock()
 	defer w.shards[sh.index].Unlock()
 	w.receive(sh, from, b)
@@ -115,6 +120,7 @@ type client struct {
 	mute      bool                 // does not answer them
 	stuns     [][]byte             // all else of STUN
 	miserly   bool                 // grants no credit for entries
+	listens   func(h *rtp.Header, payload []byte)
 	consumed  uint64
 	limit     uint64 // that it has granted
 }
@@ -280,6 +286,9 @@ func (c *client) open(now time.Time, b []byte) {
 	}
 	if h.SSRC != wire.SSRCDaemon {
 		c.heard = append(c.heard, heard{h.SSRC, h.SequenceNumber, now.Sub(bubbleStart)})
+		if c.listens != nil {
+			c.listens(&h, plain[n:])
+		}
 		return
 	}
 	if err := c.stream.HandlePacket(now, &h, plain[n:]); err != nil {

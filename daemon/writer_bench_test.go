@@ -32,7 +32,7 @@ func unread(b *testing.B, p *port, n int) (targets []*target) {
 	for range n {
 		c := newCaller(b, "127.0.0.1")
 		_ = c.SetReadBuffer(1)
-		targets = append(targets, p.sockets[0].target(c.at))
+		targets = append(targets, p.to(c.at))
 		for range 64 {
 			build(w, targets[len(targets)-1], filled(92, 0))
 		}

@@ -25,6 +25,7 @@ type segmentControl struct {
 type outgoing struct {
 	messages [sendAtOnce]message
 	iovecs   [sendAtOnce]unix.Iovec
+	names    [sendAtOnce]sockaddr
 	controls [sendAtOnce]segmentControl
 	count    int
 	segments bool // not refused yet
@@ -48,6 +49,7 @@ func (o *outgoing) point(w *writer) {
 		c.header.Level, c.header.Type = unix.IPPROTO_UDP, unix.UDP_SEGMENT
 		c.header.SetLen(unix.CmsgLen(int(unsafe.Sizeof(c.size))))
 		h := &o.messages[i].header
+		h.Name = (*byte)(unsafe.Pointer(&o.names[i]))
 		h.Namelen = w.s.nameLen()
 		h.Iov = &o.iovecs[i]
 		h.SetIovlen(1)
@@ -70,7 +72,7 @@ func (w *writer) gather(to *target, datagram []byte) {
 	if len(w.buf)-w.used < n {
 		w.flush()
 	}
-	if to == o.to && n <= o.size && n <= o.room {
+	if to == o.to && n <= o.size && n <= o.room && to.name == o.names[o.count-1] { // it may have moved
 		w.place(datagram)
 		o.grow(n)
 		return
@@ -98,7 +100,7 @@ func (o *outgoing) begin(to *target, at *byte, n int) {
 	o.iovecs[i].Base = at
 	o.iovecs[i].SetLen(n)
 	h := &o.messages[i].header
-	h.Name = (*byte)(unsafe.Pointer(&to.name))
+	o.names[i] = to.name
 	h.SetControllen(0)
 	if o.segments {
 		o.to, o.size, o.len, o.room = to, n, n, min(maxSegments*n, maxGroup)-n

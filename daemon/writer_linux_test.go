@@ -15,7 +15,7 @@ func TestSegmentsAreOfOneTargetAndSize(t *testing.T) {
 		t.Fatal("no UDP_SEGMENT here")
 	}
 	a, b := newCaller(t, "127.0.0.1"), newCaller(t, "127.0.0.1")
-	toA, toB := p.sockets[0].target(a.at), p.sockets[0].target(b.at)
+	toA, toB := p.to(a.at), p.to(b.at)
 	times := func(n, size int) (out []int) {
 		for range n {
 			out = append(out, size)
@@ -75,10 +75,10 @@ func TestSegmentsRefusedGoOneByOne(t *testing.T) {
 	var want [][]byte
 	for i, n := range []int{92, 92, 92, 50, 1200, 1200} {
 		want = append(want, filled(n, i))
-		build(w, p.sockets[0].target(a.at), want[i])
-		build(w, p.sockets[0].target(b.at), want[i])
+		build(w, p.to(a.at), want[i])
+		build(w, p.to(b.at), want[i])
 	}
-	toA := p.sockets[0].target(a.at)
+	toA := p.to(a.at)
 	for i := range want {
 		build(w, toA, want[i])
 	}
@@ -112,7 +112,7 @@ func TestPeerThatIsGoneCostsNoOther(t *testing.T) {
 		gone := newCaller(t, "127.0.0.1")
 		_ = gone.Close()
 		a, w := newCaller(t, "127.0.0.1"), newWriter(p.sockets[0])
-		toGone, toA := p.sockets[0].target(gone.at), p.sockets[0].target(a.at)
+		toGone, toA := p.to(gone.at), p.to(a.at)
 		var want [][]byte
 		for i := range 50 {
 			build(w, toGone, filled(92, i))

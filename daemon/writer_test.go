@@ -21,7 +21,7 @@ func TestWriterDeliversEachDatagramInOrder(t *testing.T) {
 		for i := range 6 {
 			at := loopbacks(p)
 			callers = append(callers, newCaller(t, at[i%len(at)]))
-			targets = append(targets, p.sockets[0].target(callers[i].at))
+			targets = append(targets, p.to(callers[i].at))
 		}
 		w, number := newWriter(p.sockets[0]), 0
 		for range 40 {
@@ -60,7 +60,7 @@ func TestWriterSendsByItselfWhenItIsFull(t *testing.T) {
 	onEachPath(t, func(t *testing.T, p *port) {
 		w := newWriter(p.sockets[0])
 		a, b := newCaller(t, "127.0.0.1"), newCaller(t, "127.0.0.1")
-		toA, toB := p.sockets[0].target(a.at), p.sockets[0].target(b.at)
+		toA, toB := p.to(a.at), p.to(b.at)
 		for i := range 150 { // more messages than it holds
 			build(w, toA, filled(92, i))
 			build(w, toB, filled(92, i))
@@ -96,13 +96,13 @@ func TestDatagramThatCannotBeSentCostsNoOther(t *testing.T) {
 	onEachPath(t, func(t *testing.T, p *port) {
 		w := newWriter(p.sockets[0])
 		a, b := newCaller(t, "127.0.0.1"), newCaller(t, "127.0.0.1")
-		nowhere := p.sockets[0].target(netip.MustParseAddrPort("127.0.0.1:0"))
+		nowhere := p.to(netip.MustParseAddrPort("127.0.0.1:0"))
 		for i := range 3 { // in the beginning, in the middle, at the end, one and two in a row
 			build(w, nowhere, filled(92, i))
-			build(w, p.sockets[0].target(a.at), filled(92, i))
+			build(w, p.to(a.at), filled(92, i))
 			build(w, nowhere, filled(92, i))
 			build(w, nowhere, filled(92, i))
-			build(w, p.sockets[0].target(b.at), filled(92, i))
+			build(w, p.to(b.at), filled(92, i))
 			build(w, nowhere, nil) // is not sent, so does not fail
 		}
 		build(w, nowhere, filled(92, 9))
@@ -125,7 +125,7 @@ func TestWritersShareASocket(t *testing.T) {
 	onEachPath(t, func(t *testing.T, p *port) {
 		const writers, each = 4, 30
 		c := newCaller(t, "127.0.0.1")
-		to := p.sockets[0].target(c.at)
+		to := p.to(c.at)
 		var group sync.WaitGroup
 		for i := range writers {
 			group.Go(func() {

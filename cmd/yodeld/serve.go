@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/activation"
 	sd "github.com/coreos/go-systemd/v22/daemon"
 	"github.com/urfave/cli/v2"
 
@@ -66,6 +68,9 @@ func serve(c *cli.Context, stdout, stderr io.Writer) error {
 	}
 	ctx, cancel := context.WithCancel(c.Context)
 	defer cancel()
+	if err := raisePriority(); err != nil {
+		cfg.Logger.Debug("priority", "error", err)
+	}
 	fingerprint := cfg.Identity.Fingerprint()
 	ready := func(addr netip.AddrPort) {
 		cfg.Logger.Info("ready", "address", addr, "fingerprint", fingerprint, "access", "open", "version", version)
@@ -107,6 +112,9 @@ func config(c *cli.Context, stderr io.Writer) (daemon.Config, error) {
 	if cfg.Listen, err = listenAddress(c.String("listen")); err != nil {
 		return cfg, err
 	}
+	if cfg.Socket, err = passed(); err != nil {
+		return cfg, err
+	}
 	if cfg.Rooms, err = rooms(c.StringSlice("room")); err != nil {
 		return cfg, err
 	}
@@ -132,6 +140,23 @@ func logger(stderr io.Writer, verbose bool) *slog.Logger {
 		}
 	}
 	return slog.New(slog.NewTextHandler(stderr, options))
+}
+
+// passed gives the UDP socket that the service manager has opened for the daemon, nil if there is none (sd_listen_fds(3)).
+func passed() (*net.UDPConn, error) {
+	conns, err := activation.PacketConns()
+	if err != nil {
+		return nil, fmt.Errorf("passed sockets: %w", err)
+	}
+	var socket *net.UDPConn
+	for _, conn := range conns {
+		udp, ok := conn.(*net.UDPConn)
+		if !ok || socket != nil {
+			return nil, errors.New("passed sockets: one UDP socket can be served, and no other")
+		}
+		socket = udp
+	}
+	return socket, nil
 }
 
 // listenAddress resolves what --listen says; without a host it is all addresses.

@@ -85,9 +85,22 @@ func newGCM(key sessionKey) (cipher.AEAD, error) {
 // nonceOf writes the nonce of a packet: the salt, xored with two zeroes, the SSRC and an index of 48 bits (RFC 7714, 8.1); of SRTCP
 // the first 17 bits of the index are 0 (RFC 7714, 9.1). It is good until the next call.
 func (a *aead) nonceOf(salt *sessionSalt, ssrc uint32, index uint64) []byte {
-	binary.BigEndian.PutUint32(a.nonce[:], binary.BigEndian.Uint32(salt[:])^ssrc>>16)
-	binary.BigEndian.PutUint64(a.nonce[4:], binary.BigEndian.Uint64(salt[4:])^(uint64(ssrc)<<48|index))
+	with := saltWith(salt, ssrc)
+	putNonce(&a.nonce, &with, index)
 	return a.nonce[:]
+}
+
+// saltWith is the part of a nonce that all packets of an SSRC share.
+func saltWith(salt *sessionSalt, ssrc uint32) (with sessionSalt) {
+	binary.BigEndian.PutUint32(with[:], binary.BigEndian.Uint32(salt[:])^ssrc>>16)
+	binary.BigEndian.PutUint64(with[4:], binary.BigEndian.Uint64(salt[4:])^uint64(ssrc)<<48)
+	return with
+}
+
+// putNonce writes a nonce.
+func putNonce(nonce, with *sessionSalt, index uint64) {
+	copy(nonce[:4], with[:4])
+	binary.BigEndian.PutUint64(nonce[4:], binary.BigEndian.Uint64(with[4:])^index)
 }
 
 // sealRTP encrypts the payload, with the header as additional data (RFC 7714, 8.2).

@@ -37,6 +37,10 @@
 //	recordcipher.go  records under keys, by the library's ciphers
 //	prf.go           key derivation
 //
+// It sends one datagram at most for one, and the same flight again no sooner than 100 ms after it, so that copies of a small record make no
+// large ones. Of what is fed it keeps 38 KiB at most. A forged record costs 1 µs under keys and 0.1 µs before; a ClientHello of an
+// address that is validated 0.1 ms, which its owner bounds.
+//
 // The library's client, openssl's, and clients in other languages are what the tests hold it against. A handshake costs the daemon two
 // multiplications on P-256 by a fixed point (key, signature) and two by others (agreement, verification of the client's
 // signature); these are 7 of 10 parts of the time in Feed. It makes 700 allocations less than the library does.
@@ -65,7 +69,7 @@
 // A packet of 92 bytes is sealed or opened in the time that AES-GCM takes and about 20 ns; the library takes 100 ns more, and allocates
 // for a forged packet. Rx looks at the header, the SSRC and the replay window before it deciphers: a replay costs 20 ns, a
 // forgery as much as a packet. No packet and no error allocates, but the first of an SSRC and SRTCP's first after a garbage collection.
-// A relay that sends one packet to many keeps the TxStream of each receiver.
+// A relay that sends one packet to many keeps the TxStream of each receiver, where all that sealing needs lies together.
 //
 // Tx and Rx of a session that only sends messages hold 2 KiB. Of that 1.5 KiB are the two ciphers of SRTP. Those of SRTCP would be
 // as large; they are held by weak pointers, so that they live through a busy time and not through an idle one.
@@ -103,6 +107,6 @@
 //
 // Nothing here starts a goroutine but Handshake of a client, where the DTLS library runs its own until Free. The
 // only locks are in MemConn, which stands between that library and the owner's read loop, and the file lock of
-// KnownHosts, which stands between processes. The clock is read by nothing but HandshakeTimeout and the deadlines
-// that the DTLS library asks for. Tx and Rx belong to one goroutine each.
+// KnownHosts, which stands between processes. The clock is read for Handshake and its MemConn only, and while that file lock is awaited: a Responder is told
+// the time. Tx, with its TxStreams, and Rx are each for one goroutine at a time; whoever shares one has a lock, as the daemon does.
 package secure

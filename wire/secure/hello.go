@@ -70,8 +70,13 @@ func parseClientHello(body []byte) (*clientHello, error) {
 	}
 	h.suite, _ = first(suites, suiteGCM, suiteChaCha)
 	_, h.renegotiation = first(suites, suiteSCSV)
+	seen := map[uint16]bool{}
 	for len(extensions.rest) > 0 && !extensions.failed {
 		kind := extensions.uint16()
+		if seen[kind] {
+			return nil, fmt.Errorf("extension %d comes twice", kind)
+		}
+		seen[kind] = true
 		if err := h.extension(kind, extensions.vector16()); err != nil {
 			return nil, err
 		}
@@ -115,7 +120,7 @@ func (h *clientHello) extension(kind uint16, data []byte) error {
 		h.masterSecret = true
 	case extensionRenegotiation:
 		h.renegotiation = true
-		r.vector8()
+		ok = len(r.vector8()) == 0 // RFC 5746, 3.6: there was no handshake before
 	default:
 		return nil
 	}

@@ -19,6 +19,10 @@ const (
 	// maxEarlyRecords and maxEarlyRecord bound the encrypted records that are kept until the keys are there: Finished is one of 61 bytes.
 	maxEarlyRecords = 4
 	maxEarlyRecord  = 128
+
+	// repeatAfter is how soon a flight is sent again when the client asks for it. It asks with as little as 26 bytes, of which anyone can make
+	// copies, and gets 700.
+	repeatAfter = flightInterval / 4
 )
 
 // Responder is the daemon's side of a handshake (RFC 5246, 7.3; RFC 6347, 4.2): a state machine without clock and goroutine.
@@ -35,7 +39,7 @@ type Responder struct {
 	cfg   Config
 	send  func(datagram []byte)
 	began time.Time
-	due   time.Time // when the flight is sent again
+	spoke time.Time // when the flight was sent last; zero: not yet
 	fed   budget
 	err   error // why it has failed
 
@@ -67,7 +71,7 @@ func NewResponder(cfg Config, now time.Time, send func(datagram []byte)) (*Respo
 	return &Responder{cfg: cfg, send: send, began: now, transcript: sha256.New()}, nil
 }
 
-// Feed takes a datagram from the address and answers it; it keeps nothing of it. ErrNotDTLS and ErrBudget, which come bare, say that it was
+// Feed takes a datagram from the address and answers it with one at most; it keeps nothing of it. ErrNotDTLS and ErrBudget, which come bare, say that it was
 // dropped. ErrHandshake, wrapped with the cause, says that the handshake has failed. When it has finished, Secrets are there, and Feed goes
 // on answering what is repeated, until the client has shown to have the keys or HandshakeTimeout: then the owner drops the Responder.
 // Two of the datagrams of a handshake cost signatures and key agreement: 0.1 ms each.
@@ -78,12 +82,13 @@ func (s *Responder) Feed(now time.Time, datagram []byte) error {
 	if err := s.fed.admit(datagram); err != nil {
 		return err
 	}
-	if err := s.take(bytes.Clone(datagram)); err != nil {
+	again, err := s.take(bytes.Clone(datagram))
+	if err != nil {
 		s.err = fmt.Errorf("%w: %w", ErrHandshake, err)
 		return s.err
 	}
-	if s.due.IsZero() && len(s.first) > 0 {
-		s.due = now.Add(flightInterval)
+	if s.spoke.IsZero() || again && now.Sub(s.spoke) >= repeatAfter {
+		s.speak(now)
 	}
 	return nil
 }
@@ -93,14 +98,14 @@ func (s *Responder) Secrets() *Secrets { return s.secrets }
 
 // Deadline is when Advance has something to do; zero for never.
 func (s *Responder) Deadline() time.Time {
-	end := s.began.Add(HandshakeTimeout)
+	end, due := s.began.Add(HandshakeTimeout), s.spoke.Add(flightInterval)
 	switch {
 	case s.secrets != nil, s.err != nil:
 		return time.Time{}
-	case s.due.IsZero() || end.Before(s.due):
+	case s.spoke.IsZero() || end.Before(due):
 		return end
 	}
-	return s.due
+	return due
 }
 
 // Advance sends what was not answered in time again. After HandshakeTimeout the handshake has failed: ErrHandshake and
@@ -113,40 +118,33 @@ func (s *Responder) Advance(now time.Time) error {
 		s.err = fmt.Errorf("%w: %w", ErrHandshake, context.DeadlineExceeded)
 		return s.err
 	}
-	if !s.due.IsZero() && !now.Before(s.due) {
-		s.due = now.Add(flightInterval)
-		s.repeat()
+	if !now.Before(s.Deadline()) {
+		s.speak(now)
 	}
 	return nil
 }
 
-// take takes a datagram that belongs into a handshake. It keeps parts of it and may change it.
-func (s *Responder) take(datagram []byte) error {
-	again := false
+// take takes a datagram that belongs into a handshake. It keeps parts of it and may change it. again tells that the client asks for the
+// flight that it has not got.
+func (s *Responder) take(datagram []byte) (again bool, err error) {
 	for record, rest, ok := nextRecord(datagram); ok; record, rest, ok = nextRecord(rest) {
 		switch {
 		case epoch(record) == 1:
 			repeated, err := s.protected(record)
 			if err != nil {
-				return err
+				return false, err
 			}
 			again = again || repeated
 		case epoch(record) == 0 && record[0] == recordHandshake && s.secrets == nil:
 			again = s.in.add(0, record[recordHeader:]) || again
 		}
 	}
-	if again {
-		s.repeat()
-	}
-	for {
-		kind, body, ok := s.in.pop()
-		if !ok {
-			return nil
-		}
+	for kind, body, ok := s.in.pop(); ok; kind, body, ok = s.in.pop() {
 		if err := s.message(kind, body); err != nil {
-			return err
+			return false, err
 		}
 	}
+	return again, nil
 }
 
 // protected takes a record of epoch 1. What is not authentic, or older than the newest that was, is dropped.
@@ -216,7 +214,6 @@ func (s *Responder) clientHello(body []byte) (err error) {
 	s.say(typeServerKeyExchange, exchange)
 	s.say(typeCertificateRequest, []byte{1, 64, 0, 2, signatureP256 >> 8, signatureP256 & 0xff, 0, 0}) // ecdsa_sign; no authorities
 	s.say(typeServerHelloDone)
-	s.repeat()
 	return nil
 }
 
@@ -249,15 +246,19 @@ func (s *Responder) say(kind byte, body ...[]byte) {
 	s.first = appendRecord(s.first, recordHandshake, message)
 }
 
-// repeat sends the flight that it is the client's turn to answer, under new record numbers (RFC 6347, 4.2.4); before ClientHello nothing.
-func (s *Responder) repeat() {
+// speak sends the flight that it is the client's turn to answer, each time under new record numbers (RFC 6347, 4.2.4); before
+// ClientHello nothing.
+func (s *Responder) speak(now time.Time) {
 	switch {
 	case s.secrets != nil:
 		s.last()
 	case len(s.first) > 0:
 		s.stamp(s.first)
 		s.send(s.first)
+	default:
+		return
 	}
+	s.spoke = now
 }
 
 // stamp gives records of epoch 0 their sequence numbers.
@@ -301,6 +302,7 @@ func (s *Responder) keyExchange(body []byte) error {
 		return err
 	}
 	s.master = prf(masterLen, shared, "extended master secret", s.transcript.Sum(nil))
+	clear(shared)
 	if s.records, err = newRecordCipher(s.hello.suite, s.master, s.random[:], s.hello.random[:]); err != nil {
 		return err
 	}
@@ -337,9 +339,10 @@ func (s *Responder) finish(body, soFar []byte) error {
 	if err != nil {
 		return err
 	}
+	clear(s.master)
 	secrets.Remote = s.who
 	s.secrets = secrets
-	s.last()
+	s.spoke = time.Time{} // there is another flight to send
 	return nil
 }
 

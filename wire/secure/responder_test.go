@@ -256,8 +256,16 @@ func TestResponderHasNoClock(t *testing.T) {
 	if err := r.Feed(now, datagram); err != nil || len(sent) != 1 || len(sent[0]) > handshakeMTU {
 		t.Fatalf("%v, %d datagrams", err, len(sent))
 	}
+	soon := now.Add(repeatAfter - 1)
+	if err := r.Feed(soon, datagram); err != nil || len(sent) != 1 { // a copy of ClientHello
+		t.Fatalf("%v, %d datagrams", err, len(sent))
+	}
+	now = now.Add(repeatAfter)
 	if err := r.Feed(now, datagram); err != nil || len(sent) != 2 { // a repeated ClientHello
 		t.Fatalf("%v, %d datagrams", err, len(sent))
+	}
+	if d := r.Deadline(); !d.Equal(now.Add(flightInterval)) {
+		t.Errorf("deadline %v after the flight", d.Sub(now))
 	}
 	for n := 3; r.Advance(r.Deadline()) == nil; n++ {
 		if len(sent) != n || !slices.ContainsFunc(sent[:n-1], func(b []byte) bool { return len(b) == len(sent[n-1]) }) {

@@ -1,6 +1,7 @@
 package secure
 
 import (
+	"crypto/cipher"
 	"fmt"
 	"slices"
 
@@ -17,7 +18,6 @@ const (
 type Tx struct {
 	transform transform
 	streams   ssrcs[TxStream]
-	packets   uint64
 }
 
 func newTx(profile srtp.ProtectionProfile, master masterKey) (*Tx, error) {
@@ -29,11 +29,18 @@ func newTx(profile srtp.ProtectionProfile, master masterKey) (*Tx, error) {
 }
 
 // TxStream is what Tx sends under one SSRC. The goroutine that owns Tx owns it too, and it is good for as long as Tx.
+//
+// What sealing an RTP packet under AEAD_AES_128_GCM needs is in the stream itself: a relay seals for one receiver after another, and
+// each pointer on the way to the cipher would cost it a miss of the cache.
 type TxStream struct {
-	tx      *Tx
-	ssrc    uint32
-	reports uint32 // the index of the last SRTCP packet
+	cipher  cipher.AEAD // nil: tx.transform does it
 	sent    sent
+	packets uint64
+	ssrc    uint32
+	salt    sessionSalt // with the SSRC
+	nonce   sessionSalt // what the next call gets
+	reports uint32      // the index of the last SRTCP packet
+	tx      *Tx
 }
 
 // Stream gives the stream of an SSRC. Whoever sends many packets under it keeps it, and saves SealRTP's search. From now on the SSRC is
@@ -42,6 +49,9 @@ func (t *Tx) Stream(ssrc uint32) *TxStream {
 	s := t.streams.findOrAdd(ssrc)
 	if s.tx == nil {
 		s.tx, s.ssrc = t, ssrc
+		if a, ok := t.transform.(*aead); ok {
+			s.cipher, s.salt = a.rtp, saltWith(&a.rtpSalt, ssrc)
+		}
 	}
 	return s
 }
@@ -87,13 +97,17 @@ func (s *TxStream) seal(dst, packet []byte, header int, index uint64) ([]byte, e
 		return dst, err
 	}
 	dst = slices.Grow(dst, len(packet)+OverheadRTP)
-	sealed, err := s.tx.transform.sealRTP(dst, packet, header, s.sent.under(index))
-	if err != nil {
+	var err error
+	if under := s.sent.under(index); s.cipher != nil {
+		putNonce(&s.nonce, &s.salt, under)
+		dst = append(dst, packet[:header]...)
+		dst = s.cipher.Seal(dst, s.nonce[:], packet[header:], packet[:header])
+	} else if dst, err = s.tx.transform.sealRTP(dst, packet, header, under); err != nil {
 		return dst, err
 	}
 	s.sent.add(index)
-	s.tx.packets++
-	return sealed, nil
+	s.packets++
+	return dst, nil
 }
 
 // SealRTCP appends the SRTCP packet of a compound RTCP packet to dst. Every call makes another packet, so what was sealed
@@ -114,7 +128,7 @@ func (t *Tx) SealRTCP(dst, packet []byte) ([]byte, error) {
 		return dst, err
 	}
 	s.reports++
-	t.packets++
+	s.packets++
 	return sealed, nil
 }
 
@@ -123,4 +137,9 @@ func (t *Tx) SSRCs() int { return len(t.streams) }
 
 // Packets is how many packets were sealed. A new handshake is due long before 2^48 SRTP or 2^31 SRTCP
 // packets (RFC 3711, 9.2).
-func (t *Tx) Packets() uint64 { return t.packets }
+func (t *Tx) Packets() (n uint64) {
+	for _, s := range t.streams {
+		n += s.of.packets
+	}
+	return n
+}

@@ -32,11 +32,23 @@ func startDaemon(t *testing.T) netip.AddrPort {
 // startDaemonUntil gives what stops the daemon, too.
 func startDaemonUntil(t *testing.T) (server netip.AddrPort, stop func()) {
 	t.Helper()
+	return runDaemon(t, daemon.Config{Listen: loopback})
+}
+
+// startDaemonWith is startDaemon with settings.
+func startDaemonWith(t *testing.T, cfg daemon.Config) netip.AddrPort {
+	t.Helper()
+	server, _ := runDaemon(t, cfg)
+	return server
+}
+
+func runDaemon(t *testing.T, cfg daemon.Config) (server netip.AddrPort, stop func()) {
+	t.Helper()
 	id, err := secure.NewIdentity()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := daemon.Config{Listen: loopback, Identity: id, Rooms: map[string]time.Duration{"echo": 200 * time.Millisecond}}
+	cfg.Identity, cfg.Rooms = id, map[string]time.Duration{"echo": 200 * time.Millisecond}
 	ctx, cancel := context.WithCancel(t.Context())
 	ready, ended := make(chan netip.AddrPort, 1), make(chan error, 1)
 	go func() { ended <- daemon.Run(ctx, cfg, func(a netip.AddrPort) { ready <- a }) }()
@@ -263,4 +275,20 @@ func TestARunThatCannotBe(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
 		}
 	}
+}
+
+// One socket that somebody else has opened feeds all shards: whoever has a session, all hear all.
+func TestPassedSocketFeedsAllShards(t *testing.T) {
+	socket, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(loopback))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := startDaemonWith(t, daemon.Config{Socket: socket, Gather: 5 * time.Millisecond})
+	cfg := small(t, server)
+	cfg.Room, cfg.Talkers, cfg.Listeners, cfg.Hear = "live", 3, 9, true
+	r, err := Run(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	complete(t, r, 12)
 }

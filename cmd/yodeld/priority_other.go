@@ -1,0 +1,6 @@
+//go:build !linux
+
+package main
+
+// raisePriority does nothing here.
+func raisePriority() error { return nil }
