@@ -10,9 +10,8 @@ const (
 	joiningFor = 100 * time.Millisecond
 	// rateOver is over how long the rate of datagrams is measured.
 	rateOver = 100 * time.Millisecond
-	// manyArrive and fewArrive are how many in that time begin and end the rounds: when each would wake the daemon for itself, and when they
-	// are no more than the rounds.
-	manyArrive, fewArrive = 50, 20
+	// manyArrive and fewArrive are how many in that time begin and end the rounds: five times as many as there are rounds, and twice as many.
+	manyArrive, fewArrive = 25, 10
 	// stirredFor is how long after a message was published no rounds are made: its acknowledgements and the answers to it come now.
 	stirredFor = 250 * time.Millisecond
 	// maxReads bounds the reads of one socket in a round.
