@@ -115,7 +115,7 @@
 //
 // A room of up to 32 nicks hears of each arrival and departure at once. In one of up to 200 they are gathered for a second: each
 // member is told what they come to since it was told last, which for most is the same message. In a larger one the members are
-// told the count, at most once a second; one who joins it gets the count and those who talk. A thousand joins at 500 a second cost 0.07 s
+// told the count, at most once a second and a thousand members a second; one who joins it gets the count and those who talk. A thousand joins at 500 a second cost 0.07 s
 // (BenchmarkJoins, without handshakes and system calls), most of it for encryption.
 //
 // # SSRCs of a voice
@@ -135,7 +135,7 @@
 //
 //	goroutine            started by      owns                                   stopped by
 //	loop                 Run (is Run's)  the hub, all of its half, a writer     ctx
-//	reader, one a shard  Run             what it has read and opened, a writer  the socket's being closed, after the loop
+//	reader, one a socket Run             what it has read and opened, a writer  the socket's being closed, after the loop
 //	pump, one a shard    Run             a writer                               the loop's end
 //
 // A pump waits by a timer file in the runtime's poller (alarm), for the reason for which sockets do: what is made ready otherwise wakes another thread
@@ -143,15 +143,27 @@
 //
 // The reader does all the work of what comes in, up to the sending. The pump does what has its time: turns of the relays whose home the shard is, and
 // flights that were handed over. The loop is woken by the bell and by its timer, takes what all shards have for it, and sends at the end of the turn.
-// An idle session has one place in a heap of timers; a relay without a voice has none.
+// It reads the sockets when it makes rounds. An idle session has one place in a heap of timers; a relay without a voice has none.
 //
 // Handshakes run in the loop, 0.1 ms for each of a peer's two flights: a goroutine for each would cost as much again in waking threads. An
 // address begins one in 100 ms at most.
+//
+// # Rounds
+//
+// A thread's waking costs 20 to 30 µs of CPU, and a datagram from a sleeping crowd takes two or three of them for 5 µs of work. So when 250
+// datagrams a second or more come for the hub, there is no voice, and no message was published in the last 250 ms, the sockets wake no reader: the loop itself reads all of
+// them every 20 ms, and every 3 ms while somebody joins, and does all that there is at once. The first voice, the first message, or a rate under 100 a second
+// ends it at once. It is of batched sockets only.
+//
+// What else keeps an idle session cheap: a Ping's acknowledgement goes with the Pong; a session that gets answers gets no reports; those that are due go on a grid of
+// 250 ms; a room of more than 1000 tells its count to a thousand members a second. Measured with 5000 sessions in a room, each with a Ping every 15 s, on
+// two cores of 2.8 GHz that other work shared: 95 to 120 ms of CPU a second and 3400 switches of context before, 20 to 28 ms and 350 to 550 after.
 //
 // # Locks
 //
 // In this order; nobody holds two of one kind.
 //
+//	shard.reading  what the reader, or the loop in its place, has read and opened
 //	relay.mu       the relay, the relay's halves of its voices, its delay lines, its flight
 //	shard.mu       the shard's links and their keys, the feeds of its listeners
 //	shard.ticks    the turns that relays wait for

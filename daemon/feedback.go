@@ -73,7 +73,7 @@ func (s *session) resend(p *rtcp.TransportLayerNack) {
 
 // flowing notes that audio is going to or coming from the peer: its next report is not far.
 func (s *session) flowing(now time.Time) {
-	if soon := now.Add(wire.ReportEvery); s.nextReport.After(soon) {
+	if soon := s.hub.reportAt(now, wire.ReportEvery); s.nextReport.After(soon) {
 		s.nextReport = soon
 		s.mark()
 	}
@@ -92,14 +92,31 @@ func (s *session) flows() bool {
 	return false
 }
 
-// report sends a receiver report (RFC 3550, 6.4.2): it keeps the path open and tells the talker its loss.
+// reportGrid is on which grid reports are due, so that one wake of the daemon sends those of many sessions. It is a little that they are early.
+const reportGrid = 250 * time.Millisecond
+
+// reportAt is when a report is due, that long from now or a little earlier.
+func (h *hub) reportAt(now time.Time, after time.Duration) time.Time {
+	return grid{h.plane.grid.origin, reportGrid}.nearest(now.Add(after - reportGrid/2))
+}
+
+// idleReport is how long after anything was sent to an idle session it gets a report: a second more than the keepalive, for its peer sends a Ping
+// as often, and the answer is to be there first.
+const idleReport = wire.KeepaliveEvery + time.Second
+
+// report sends a receiver report (RFC 3550, 6.4.2): it keeps the path open and tells the talker its loss. When no audio flows and something
+// else was sent not long ago it has nothing to say. It also looks whether the keys are used up.
 func (s *session) report(now time.Time) {
-	every := wire.KeepaliveEvery
-	if s.flows() {
-		every = wire.ReportEvery
-	}
-	s.nextReport = now.Add(every)
 	s.usedUp = s.keysUsedUp(now)
+	flows := s.flows()
+	if silent := now.Sub(s.said); !flows && silent < wire.KeepaliveEvery {
+		s.nextReport = s.hub.reportAt(now, idleReport-silent)
+		return
+	}
+	s.said = now
+	if s.nextReport = s.hub.reportAt(now, idleReport); flows {
+		s.nextReport = s.hub.reportAt(now, wire.ReportEvery)
+	}
 	var blocks []rtcp.ReceptionReport
 	for _, v := range s.talks {
 		v.relay.mu.Lock()

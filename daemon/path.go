@@ -40,6 +40,7 @@ type sessionPath struct {
 
 // stun answers a Binding Request: the Validator those about an address alone, pathRequest those about a session's path.
 func (h *hub) stun(now time.Time, via *shard, from netip.AddrPort, b []byte) {
+	h.knocked = now
 	reply, validated := h.validator.Answer(h.built[:0], b, from, now)
 	if len(reply) > 0 {
 		h.send(from, reply)

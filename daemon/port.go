@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -36,6 +37,8 @@ type socket struct {
 	batched  bool // recvmmsg and sendmmsg; else a datagram a call
 	segments bool // UDP_SEGMENT
 	buffer   int  // see receiveBuffer
+
+	overflows atomic.Uint32 // as the kernel has counted them
 
 	write func(b []byte, to netip.AddrPort) error // sends one datagram at once; for any goroutine
 }

@@ -126,15 +126,15 @@ func TestOverflowIsCounted(t *testing.T) {
 }
 
 func TestOverflowCountWraps(t *testing.T) {
-	b := newReadBatch()
-	b.in.counted = 1<<32 - 5
+	b, s := newReadBatch(), new(socket)
+	s.overflows.Store(1<<32 - 5)
 	b.in.control.header.Level, b.in.control.header.Type, b.in.control.count = unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 3
 	b.in.messages[0].header.SetControllen(int(unsafe.Sizeof(b.in.control)))
-	if b.in.count(); b.overflow() != 8 {
+	if b.in.count(s); b.overflow() != 8 {
 		t.Errorf("%d, want 8", b.overflow())
 	}
 	b.in.messages[0].header.SetControllen(0)
-	if b.in.count(); b.overflow() != 0 {
+	if b.in.count(s); b.overflow() != 0 {
 		t.Errorf("%d, want none where the kernel tells none", b.overflow())
 	}
 }

@@ -13,8 +13,10 @@ const (
 	presentAtOnce = 32
 	// presentNamed is up to how many nicks those who come and go are named; in a larger room only the count is told.
 	presentNamed = wire.MaxListed
-	// gatherFor is how long what is told together is gathered.
-	gatherFor = time.Second
+	// gatherFor is how long what is told together is gathered, and gatherEach how long for each member where that is longer: a room with many
+	// thousands costs no more than a thousand messages a second.
+	gatherFor  = time.Second
+	gatherEach = time.Millisecond
 )
 
 // roster is who is present in a room, sorted by the comparison form of the nick. Observers are not in it.
@@ -93,7 +95,7 @@ func (r *room) changed(now time.Time, m *member, e *wire.PresenceEvent) {
 		n.forget()
 	}
 	if n.timer.index == 0 {
-		r.hub.timers.set(&n.timer, now.Add(gatherFor))
+		r.hub.timers.set(&n.timer, now.Add(max(gatherFor, time.Duration(len(r.members))*gatherEach)))
 	}
 }
 

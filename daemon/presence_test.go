@@ -101,7 +101,7 @@ func TestJoinerOfAFullHallGetsCountAndTalkers(t *testing.T) {
 	talker.say(wire.Encode(&wire.Message_Talk{Talk: &wire.Talk{Room: "lobby", PayloadType: wire.PayloadOpus}}))
 	c.settle()
 	talker.say(wire.Encode(&wire.Message_TalkStart{TalkStart: &wire.TalkStart{Room: "lobby", Ssrc: c.hub.plane.ssrcs.Load()}}))
-	c.pass(2 * time.Second)
+	c.pass(5 * time.Second) // a millisecond for each
 	talker.take()
 	before := c.bytes
 	joiner.join("joiner")
@@ -121,7 +121,7 @@ func TestJoinerOfAFullHallGetsCountAndTalkers(t *testing.T) {
 	if m := joined.GetMembers(); len(m) != 1 || m[0].GetNick() != "talker" || !m[0].GetTalking() {
 		t.Errorf("members %v", m)
 	}
-	c.pass(time.Second)
+	c.pass(5 * time.Second)
 	c.tell("the others", "=5000")
 }
 

@@ -27,6 +27,7 @@ func (s *session) published(now time.Time, m *wire.Publish, size int) {
 		s.consumed(size)
 		return
 	}
+	s.hub.stirred = now
 	s.hub.nicks.touch(now, s.key)
 	e := roomlog.Entry{
 		Room: r.name, Sender: s.who, ID: m.GetId(), Nick: s.nick, Type: m.GetType(), Body: m.GetBody(), At: now.UnixNano(),

@@ -32,12 +32,13 @@ type incoming struct {
 		header unix.Cmsghdr
 		count  uint32
 	}
-	call  func(uintptr) bool // receive, made once
+	call  func(uintptr) bool // receive, made once …
+	once  func(uintptr)      // … and in the form in which nobody waits
 	fd    uintptr
 	n     int
 	errno syscall.Errno
 
-	counted, overflow uint32
+	overflow uint32
 }
 
 // point makes the pointers that stay.
@@ -53,6 +54,10 @@ func (in *incoming) point(b *readBatch) {
 	}
 	in.messages[0].header.Control = (*byte)(unsafe.Pointer(&in.control))
 	in.call = in.receive
+	in.once = func(fd uintptr) {
+		in.fd = fd
+		in.receive(fd)
+	}
 }
 
 // read waits until a datagram is there, and takes up to 64. The error is net.ErrClosed after the port's close, else a transient one
@@ -69,11 +74,28 @@ func (s *socket) read(b *readBatch) (n int, err error) {
 	if err := s.ready.Read(b.in.call); err != nil {
 		return 0, net.ErrClosed
 	}
-	if b.in.errno != 0 {
-		return 0, os.NewSyscallError("recvmmsg", b.in.errno)
+	return s.outcome(b)
+}
+
+// readNow takes up to 64 datagrams that are there; 0 and no error when there is none. It is of batched sockets only.
+func (s *socket) readNow(b *readBatch) (n int, err error) {
+	b.plain = false
+	if err := s.raw.Control(b.in.once); err != nil {
+		return 0, net.ErrClosed
 	}
-	b.in.count()
-	return b.in.n, nil
+	return s.outcome(b)
+}
+
+// outcome is what a read has given.
+func (s *socket) outcome(b *readBatch) (n int, err error) {
+	switch b.in.errno {
+	case 0:
+		b.in.count(s)
+		return b.in.n, nil
+	case unix.EAGAIN:
+		return 0, nil
+	}
+	return 0, os.NewSyscallError("recvmmsg", b.in.errno)
 }
 
 // receive takes what is there; false when there is nothing. The length of the control message is all that a call spoils for the next
@@ -86,14 +108,23 @@ func (in *incoming) receive(uintptr) bool {
 }
 
 // count notes how many datagrams the kernel has dropped: it tells with a datagram how many there were before it came, modulo 2^32.
-func (in *incoming) count() {
+func (in *incoming) count(s *socket) {
 	in.overflow = 0
 	h := &in.control.header
 	if in.messages[0].header.Controllen == 0 || h.Level != unix.SOL_SOCKET || h.Type != unix.SO_RXQ_OVFL {
 		return
 	}
-	in.overflow = in.control.count - in.counted
-	in.counted = in.control.count
+	for {
+		before := s.overflows.Load()
+		more := in.control.count - before
+		if int32(more) <= 0 { // somebody else has read later ones
+			return
+		}
+		if s.overflows.CompareAndSwap(before, in.control.count) {
+			in.overflow = more
+			return
+		}
+	}
 }
 
 // datagram gives the one with index i < n of the last read: the sender (of IPv4, when it is that) and the payload, up to wire.MaxDatagram+1

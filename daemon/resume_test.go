@@ -323,7 +323,7 @@ func TestUsedUpKeysEndASession(t *testing.T) {
 				}
 				a.w.pass(50 * time.Millisecond)
 			}
-			a.w.pass(wire.KeepaliveEvery) // a report looks at the keys
+			a.w.pass(2 * wire.KeepaliveEvery) // a report looks at the keys
 			if a.bye != wire.ByeKeys {
 				t.Errorf("%s: BYE %q", name, a.bye)
 			}

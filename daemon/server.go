@@ -12,8 +12,9 @@ import (
 
 // server is the daemon at work: the shards with their readers and pumps, and the loop that owns the hub.
 type server struct {
-	hub  *hub
-	done chan struct{} // closed when the loop has ended
+	hub    *hub
+	rounds rounds
+	done   chan struct{} // closed when the loop has ended
 }
 
 // Run serves until ctx ends, then tells all peers that the daemon is stopping. ready is called once, when the daemon can be
@@ -67,7 +68,8 @@ func portFor(cfg Config, cores int) (*port, error) {
 
 // newServer makes a server with a shard for each of the sockets, which may be one again and again.
 func newServer(cfg Config, sockets []*socket) *server {
-	return &server{hub: newHub(cfg, sockets), done: make(chan struct{})}
+	h := newHub(cfg, sockets)
+	return &server{hub: h, rounds: newRounds(h.plane.shards), done: make(chan struct{})}
 }
 
 // pumps starts the shards' pumps, which end with the loop.
@@ -91,16 +93,29 @@ func (s *server) loop(ctx context.Context) {
 			s.stop()
 			return
 		}
-		now := time.Now()
-		s.hub.collect(now)
-		s.hub.advance(now)
-		s.hub.flush(now)
-		if d := s.hub.deadline(); d.IsZero() {
-			timer.Reset(time.Hour)
-		} else {
-			timer.Reset(time.Until(d))
-		}
+		timer.Reset(s.turn())
 	}
+}
+
+// turn does what is to be done now; it gives for how long there is nothing.
+func (s *server) turn() time.Duration {
+	now, h := time.Now(), s.hub
+	if s.rounds.due(now) {
+		s.rounds.look(now, now.Sub(h.knocked) < joiningFor, h.w)
+		h.plane.bell.still()
+	}
+	h.collect(now)
+	h.advance(now)
+	h.flush(now)
+	s.rounds.pace(now, h.calm(now), h.taken, h.w)
+	next := h.deadline()
+	if s.rounds.on {
+		next = earliest(next, s.rounds.next)
+	}
+	if next.IsZero() {
+		return time.Hour
+	}
+	return time.Until(next)
 }
 
 // stop takes what has already come, sends what is queued, and tells all peers three times within 100 ms.

@@ -52,6 +52,7 @@ type session struct {
 
 	began      time.Time
 	nextReport time.Time
+	said       time.Time // when the latest packet was sent to it that is no audio
 	timer      timer
 	dirty      bool
 	behind     bool // entries wait for room in the stream, or for credit
@@ -71,7 +72,7 @@ func (h *hub) newSession(now time.Time, hs *handshake, via *shard, secrets *secu
 		hub: h, addr: hs.from, who: secrets.Remote, linger: hs,
 		stream: stream.New(stream.Config{Local: wire.SSRCDaemon, Remote: wire.SSRCPeer, FirstSeq: wire.FirstSeq()}, now),
 		path:   sessionPath{key: secrets.PathKey()},
-		began:  now, nextReport: now.Add(wire.KeepaliveEvery),
+		began:  now, said: now, nextReport: h.reportAt(now, idleReport),
 	}
 	s.link = &link{shard: h.owner(via, hs.from), session: s, rx: rx, tx: tx, to: via.socket.target(hs.from), heard: now}
 	_, _ = rand.Read(s.id[:]) // never fails
@@ -253,9 +254,10 @@ func (s *session) flush(now time.Time) {
 		plain, kind, number := s.stream.AppendPacket(now, s.hub.built[:0])
 		switch kind {
 		case stream.RTP:
-			s.sendRTP(plain, number)
+			s.sendRTP(now, plain, number)
 			continue
 		case stream.RTCP:
+			s.said = now
 			s.sendRTCP(plain)
 			continue
 		case stream.None:
@@ -280,7 +282,8 @@ func (s *session) deadline() time.Time {
 }
 
 // sendRTP protects a packet of the message stream and sends it. index is its extended sequence number.
-func (s *session) sendRTP(plain []byte, index uint64) {
+func (s *session) sendRTP(now time.Time, plain []byte, index uint64) {
+	s.said = now
 	if err := s.link.sendRTP(s.hub.w, plain, index); err != nil {
 		s.hub.drops.count(why(err))
 	}

@@ -28,10 +28,11 @@ type shard struct {
 
 	mu sync.Mutex // guards the links and the feeds of the shard
 
-	// The reader's:
-	opened []byte // plaintexts of what came in together
-	header rtp.Header
-	audio  []arrival
+	reading sync.Mutex // the reader's, but when the loop makes rounds; it guards:
+	in      [readAtOnce]inbound
+	opened  []byte // plaintexts of what came in together
+	header  rtp.Header
+	audio   []arrival
 
 	parts chan *flight // parts of flights for the pump
 	w     *writer      // the pump's
@@ -90,7 +91,6 @@ func (sh *shard) route(addr netip.AddrPort, r route) {
 
 // read takes what comes until the socket is closed.
 func (sh *shard) read(done <-chan struct{}) {
-	var in [readAtOnce]inbound
 	b, w := newReadBatch(), newWriter(sh.socket)
 	for {
 		n, err := sh.socket.read(b)
@@ -105,14 +105,21 @@ func (sh *shard) read(done <-chan struct{}) {
 			}
 			continue
 		}
-		sh.plane.drops.add(dropOverflow, int(b.overflow()))
-		for i := range n {
-			in[i].from, in[i].data = b.datagram(i)
-		}
-		sh.receive(time.Now(), in[:n], w)
+		sh.take(time.Now(), b, n, w)
 		w.flush()
 		sh.plane.drops.add(dropSend, int(w.failed()))
 	}
+}
+
+// take receives the n datagrams of a read.
+func (sh *shard) take(now time.Time, b *readBatch, n int, w *writer) {
+	sh.plane.drops.add(dropOverflow, int(b.overflow()))
+	sh.reading.Lock()
+	defer sh.reading.Unlock()
+	for i := range n {
+		sh.in[i].from, sh.in[i].data = b.datagram(i)
+	}
+	sh.receive(now, sh.in[:n], w)
 }
 
 // receive takes up to readAtOnce datagrams that have come in together: audio goes to its relays, all else to the hub.

@@ -115,6 +115,15 @@ func (s *socket) detach() error {
 	return err
 }
 
+// watch has the reader woken when a datagram comes, or not. What has come before wakes nobody.
+func (s *socket) watch(yes bool) {
+	event := unix.EpollEvent{Events: unix.EPOLLET}
+	if yes {
+		event.Events |= unix.EPOLLIN
+	}
+	_ = s.ready.Control(func(ready uintptr) { _ = unix.EpollCtl(int(ready), unix.EPOLL_CTL_MOD, int(s.fd), &event) }) // of one that is there it cannot fail
+}
+
 // writeAtOnce sends one datagram.
 func (s *socket) writeAtOnce(b []byte, to netip.AddrPort) (err error) {
 	t := s.target(to)

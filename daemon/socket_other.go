@@ -40,6 +40,10 @@ func (s *socket) probe(bool) error { return nil }
 // detach has nothing to do.
 func (s *socket) detach() error { return nil }
 
+// readNow and watch are not reached: no socket here is batched.
+func (s *socket) readNow(*readBatch) (n int, err error) { return 0, nil }
+func (s *socket) watch(bool)                            {}
+
 // target is where datagrams go.
 type target struct {
 	addr netip.AddrPort

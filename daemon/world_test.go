@@ -107,12 +107,13 @@ type client struct {
 	stream *stream.Stream
 	send   func(b []byte) // the way to the daemon
 
-	got   []*wire.Message
-	heard []heard
-	nacks []uint16
-	stats []rtcp.ReceptionReport
-	bye   string
-	byes  int
+	got     []*wire.Message
+	heard   []heard
+	nacks   []uint16
+	stats   []rtcp.ReceptionReport
+	reports []time.Duration // when they came, since the bubble began
+	bye     string
+	byes    int
 
 	key       secure.PathKey
 	questions []secure.PathRequest // what the daemon asked of its path
@@ -263,6 +264,7 @@ func (c *client) open(now time.Time, b []byte) {
 				}
 			case *rtcp.ReceiverReport:
 				c.stats = append(c.stats, p.Reports...)
+				c.reports = append(c.reports, now.Sub(bubbleStart))
 			case *rtcp.Goodbye:
 				c.bye = p.Reason
 				c.byes++

@@ -34,15 +34,19 @@ func (s *session) keepAliveDeadline() time.Time {
 	return report
 }
 
-// keepAlive sends the report that keeps NATs open, and a reliable Ping when nothing else was said for long.
+// keepAlive sends a reliable Ping when nothing else was said for long, and the report that keeps NATs open, for which the Ping stands when no
+// audio flows.
 func (e *engine) keepAlive(now time.Time) {
-	if now.Sub(e.s.lastReport) >= e.s.reportEvery() {
-		e.report(now)
-	}
 	if now.Sub(e.s.lastMessage) >= wire.PingEvery {
+		if e.s.reportEvery() == wire.KeepaliveEvery {
+			e.s.lastReport = now
+		}
 		e.requestIn(now, e.s, func(id uint64) []byte {
 			return wire.Encode(&wire.Message_Ping{Ping: &wire.Ping{Request: id, Padding: make([]byte, pingPadding)}})
 		}, func(time.Time, *wire.Message, error) {})
+	}
+	if now.Sub(e.s.lastReport) >= e.s.reportEvery() {
+		e.report(now)
 	}
 }
 

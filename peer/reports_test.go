@@ -43,6 +43,7 @@ func TestKeepalivesAreLongEnoughForAHint(t *testing.T) {
 		return write(b)
 	}
 	r.pass(61 * time.Second)
+	r.e.report(r.now)
 	if n := shortest[wire.KindRTP]; n < 80 {
 		t.Errorf("a ping of %d bytes, want 80", n)
 	}

@@ -317,3 +317,17 @@ func TestIdleStreamIsSmall(t *testing.T) {
 	}
 	runtime.KeepAlive(&networks)
 }
+
+func TestAReportThatWaitsCanBeHadAtOnce(t *testing.T) {
+	l := newListener(t)
+	l.s.Acknowledge()
+	l.wantReport(0, "") // about nothing
+	l.mustHear(40000, payload(0, whole(0, "a")))
+	l.s.Acknowledge()
+	l.wantReport(40000, "1")
+	l.advance(time.Second)
+	l.wantReport(0, "") // once
+	l.s.Acknowledge()
+	l.wantReport(0, "")
+	l.wantMessages("a")
+}

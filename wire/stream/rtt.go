@@ -71,7 +71,7 @@ func (r *rtt) probeTimeout() time.Duration {
 }
 
 // backedOff is the probe timeout after so many in a row.
-func (r *rtt) backedOff(times int) time.Duration {
+func (r *rtt) backedOff(times int32) time.Duration {
 	// RFC 9002, 6.2.1: "the PTO backoff factor is doubled" each time.
 	timeout := r.probeTimeout()
 	for ; times > 0 && timeout < maxProbeTimeout; times-- {

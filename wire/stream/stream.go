@@ -42,8 +42,8 @@ type Stream struct {
 	brake   brake
 
 	lossTimer time.Time // when the oldest packet in doubt is lost; zero: none in doubt
-	backoff   int       // probe timeouts since the last acknowledgement
-	probes    int       // probes to send whatever the window says
+	backoff   int32     // probe timeouts since the last acknowledgement
+	probes    int32     // probes to send whatever the window says
 	earlyNext int64     // the first packet number that may be an early probe
 
 	in   inbox

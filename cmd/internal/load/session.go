@@ -154,6 +154,12 @@ func (s *session) wake(now time.Time, audio bool) error {
 		s.audioUntil = now.Add(wire.ReportEvery)
 	}
 	s.stream.Advance(now)
+	if !now.Before(s.nextPing) {
+		s.say(now, wire.Encode(&wire.Message_Ping{Ping: &wire.Ping{Request: 1, Padding: make([]byte, pingPadding)}}))
+		if !now.Before(s.audioUntil) {
+			s.nextReport = now.Add(wire.KeepaliveEvery)
+		}
+	}
 	if !now.Before(s.nextReport) {
 		s.nextReport = now.Add(wire.KeepaliveEvery)
 		if now.Before(s.audioUntil) {
@@ -162,9 +168,6 @@ func (s *session) wake(now time.Time, audio bool) error {
 		if plain, err := wire.AppendReceiverReport(s.scratch.built[:0], wire.SSRCPeer, nil); err == nil {
 			s.sendRTCP(plain)
 		}
-	}
-	if !now.Before(s.nextPing) {
-		s.say(now, wire.Encode(&wire.Message_Ping{Ping: &wire.Ping{Request: 1, Padding: make([]byte, pingPadding)}}))
 	}
 	return s.stream.Err()
 }
