@@ -3,6 +3,7 @@ package daemon
 import (
 	"net/netip"
 	"slices"
+	"sync"
 	"testing/synctest"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 // outpost is an address from which a test sends datagrams of its own making.
 type outpost struct {
 	w         *world
+	mu        sync.Mutex // the loop's and the pumps' datagrams arrive
 	addr      netip.AddrPort
 	got       [][]byte
 	sentBytes int
@@ -38,8 +40,10 @@ func (w *world) outpost(addr string) *outpost {
 	return o
 }
 
-// arrives runs in the daemon's loop.
+// arrives runs in the daemon's loop and its pumps.
 func (o *outpost) arrives(b []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.got = append(o.got, b)
 	o.gotBytes += len(b)
 	if o.answer != nil {
