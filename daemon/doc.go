@@ -157,7 +157,8 @@
 //
 // What else keeps an idle session cheap: a Ping's acknowledgement goes with the Pong; a session that gets answers gets no reports; those that are due go on a grid of
 // 250 ms; a room of more than 1000 tells its count to a thousand members a second. Measured with 5000 sessions in a room, each with a Ping every 15 s, on
-// two cores of 2.8 GHz that other work shared: 95 to 120 ms of CPU a second and 3400 switches of context before, 20 to 28 ms and 350 to 550 after.
+// two cores of 2.8 GHz that other work shared: 92 to 120 ms of CPU a second and 3400 switches of context before, 20 to 34 ms and 350 to 550 after. Of these 60 % are spent on
+// the datagrams, some 14 µs each, for what a session has lies in no cache after 15 s; 20 % on waking, 7 % on garbage, 7 % in the runtime's monitor.
 //
 // # Locks
 //
