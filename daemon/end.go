@@ -7,7 +7,7 @@ import (
 )
 
 // over says why the session is to end; empty when it is not.
-func (s *session) over(now time.Time) string {
+func (s *session) over() string {
 	switch {
 	case s.stream.Err() != nil:
 		return wire.ByeTimeout

@@ -239,7 +239,7 @@ func (s *session) flush(now time.Time) {
 		s.remove(now, "")
 		return
 	}
-	if why := s.over(now); why != "" {
+	if why := s.over(); why != "" {
 		s.end(now, why)
 		return
 	}
