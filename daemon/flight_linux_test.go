@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"encoding/binary"
+	"os"
 	"testing"
 
 	"yodel/wire"
@@ -12,7 +13,11 @@ func TestFlightIsOneMessageForEachListener(t *testing.T) {
 	const listeners, talkers = 8, 4
 	p := openPort(t, "127.0.0.1:0", false)
 	if !p.sockets[0].segments {
-		t.Skip("the kernel makes no segments")
+		const loss = "SEGMENTS ARE NOT TESTED: the kernel makes none (UDP_SEGMENT, Linux 4.18)"
+		if os.Getenv("CI") == "true" {
+			t.Fatal(loss)
+		}
+		t.Skip(loss)
 	}
 	c := newCrowd(t, listeners)
 	r := newRelay(c.hub.plane, c.hub.plane.shards[0], 0)
