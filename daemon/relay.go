@@ -79,7 +79,7 @@ func (r *relay) add(v *voice) {
 func (r *relay) do(now time.Time, w *writer, f func()) {
 	r.mu.Lock()
 	f()
-	started := r.start(now)
+	started := r.start(now, false)
 	r.mu.Unlock()
 	if started != nil {
 		started.fly(nil, w)
@@ -90,7 +90,7 @@ func (r *relay) do(now time.Time, w *writer, f func()) {
 func (r *relay) audio(now time.Time, own *shard, w *writer, a *arrival) {
 	r.mu.Lock()
 	r.arrive(now, w, a)
-	started := r.start(now)
+	started := r.start(now, false)
 	r.mu.Unlock()
 	if started != nil {
 		started.fly(own, w)
@@ -105,7 +105,7 @@ func (r *relay) turn(now time.Time) {
 			v.turn(now, r.home.w)
 		}
 	}
-	started := r.start(now)
+	started := r.start(now, true)
 	next := r.next()
 	if r.flight != nil {
 		next = earliest(next, r.until)
@@ -143,10 +143,15 @@ func (r *relay) depart(v *voice, s *slot) {
 }
 
 // start gives the flight if its time has come: at once, but in a live room with several talkers when each has given a packet, or
-// the gathering time is over.
-func (r *relay) start(now time.Time) *flight {
+// the gathering time is over. On the grid only a turn starts one, with what is due of all voices: a packet that comes just after an instant, and
+// before the turn of it, would else take its own voice away from the others.
+func (r *relay) start(now time.Time, turn bool) *flight {
 	f := r.flight
 	if f == nil {
+		return nil
+	}
+	if r.delay > 0 && r.plane.grid.step > 0 && !turn {
+		r.plan(now)
 		return nil
 	}
 	if talking := r.talking(); r.delay == 0 && r.plane.gather > 0 && talking > 1 && r.hearing >= gatherFrom {
