@@ -42,7 +42,7 @@ type hub struct {
 	drops  *drops
 	sweep  timer
 
-	taken   uint64                     // what came out of the mailboxes, all in all
+	hasty   int                        // voices that are to be heard at once
 	stirred time.Time                  // when a message was last published …
 	knocked time.Time                  // … and a STUN message came
 	spare   batch                      // an empty one
@@ -88,7 +88,6 @@ func (h *hub) collect(now time.Time) {
 	for _, sh := range h.plane.shards {
 		b := sh.box.take(h.spare)
 		data := b.data
-		h.taken += uint64(len(b.entries))
 		for i := range b.entries {
 			e := &b.entries[i]
 			if e.link == nil {
@@ -123,8 +122,8 @@ func (h *hub) advance(now time.Time) {
 	h.drops.log(now, h.log)
 }
 
-// calm tells that nobody waits for what comes: there is no voice, and no message was published of late.
-func (h *hub) calm(now time.Time) bool { return len(h.voices) == 0 && now.Sub(h.stirred) >= stirredFor }
+// calm tells that nobody waits for what comes: all voices are in rooms with a delay, and no message was published of late.
+func (h *hub) calm(now time.Time) bool { return h.hasty == 0 && now.Sub(h.stirred) >= stirredFor }
 
 // flush sends what the events since the last flush have given to send.
 func (h *hub) flush(now time.Time) {

@@ -29,14 +29,6 @@ func (b bell) ring() {
 	}
 }
 
-// still takes back the ringing: what is there is about to be taken.
-func (b bell) still() {
-	select {
-	case <-b:
-	default:
-	}
-}
-
 // newSSRC gives an SSRC that this process has not given before.
 func (p *plane) newSSRC() uint32 {
 	for {

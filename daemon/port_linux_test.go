@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -128,8 +129,11 @@ func TestOverflowIsCounted(t *testing.T) {
 func TestOverflowCountWraps(t *testing.T) {
 	b, s := newReadBatch(), new(socket)
 	s.overflows.Store(1<<32 - 5)
-	b.in.control.header.Level, b.in.control.header.Type, b.in.control.count = unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 3
-	b.in.messages[0].header.SetControllen(int(unsafe.Sizeof(b.in.control)))
+	c := (*unix.Cmsghdr)(unsafe.Pointer(&b.in.controls[0]))
+	c.Level, c.Type = unix.SOL_SOCKET, unix.SO_RXQ_OVFL
+	c.SetLen(unix.CmsgLen(4))
+	b.in.controls[0][unix.CmsgLen(0)] = 3
+	b.in.messages[0].header.SetControllen(unix.CmsgSpace(4))
 	if b.in.count(s); b.overflow() != 8 {
 		t.Errorf("%d, want 8", b.overflow())
 	}
@@ -181,7 +185,31 @@ func TestControlMessagesAreLaidOutAsTheKernelHasThem(t *testing.T) {
 		t.Errorf("segments: %d bytes, value at %d", unsafe.Sizeof(c), unsafe.Offsetof(c.size))
 	}
 	var in incoming
-	if unsafe.Sizeof(in.control) != uintptr(unix.CmsgSpace(4)) || unsafe.Offsetof(in.control.count) != uintptr(unix.CmsgLen(0)) {
-		t.Errorf("overflows: %d bytes, value at %d", unsafe.Sizeof(in.control), unsafe.Offsetof(in.control.count))
+	if room := len(in.controls[0]); room < unix.CmsgSpace(4)+unix.CmsgSpace(int(unsafe.Sizeof(unix.Timespec{}))) {
+		t.Errorf("%d bytes are too few for a count and a time", room)
+	}
+	if at := unsafe.Offsetof(in.controls) % 8; at != 0 {
+		t.Errorf("control messages are %d bytes off their alignment", at)
+	}
+}
+
+// When a datagram came is told, unless the clock has been set meanwhile.
+func TestArrivalIsTold(t *testing.T) {
+	p, b := openPort(t, "127.0.0.1:0", false), newReadBatch()
+	c := newCaller(t, "127.0.0.1")
+	before := time.Now()
+	c.say(p, filled(92, 0))
+	after := time.Now()
+	if n, err := p.sockets[0].read(b); n != 1 || err != nil {
+		t.Fatalf("%d datagrams (%v), want 1", n, err)
+	}
+	now := before.Add(maxWait / 2)
+	if at := b.arrived(0, now); at.Before(before) || at.After(after) {
+		t.Errorf("came %v after it was sent", at.Sub(before))
+	}
+	for _, step := range []time.Duration{-time.Hour, time.Hour} {
+		if at := b.arrived(0, now.Add(step)); !at.Equal(now.Add(step)) {
+			t.Errorf("a clock %v ahead: came %v before it was read", step, now.Add(step).Sub(at))
+		}
 	}
 }

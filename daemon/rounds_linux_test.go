@@ -10,9 +10,9 @@ func newRoundsTest(t *testing.T) (r *rounds, h *hub, p *port, say func()) {
 	t.Helper()
 	p = openPort(t, "127.0.0.1:0", false)
 	h = newHub(Config{}, p.sockets)
-	all := newRounds(h.plane.shards)
+	r = newRounds(h.plane.shards)
 	c := newCaller(t, "127.0.0.1")
-	return &all, h, p, func() { c.say(p, filled(92, 20)) } // DTLS by its first byte
+	return r, h, p, func() { c.say(p, filled(92, 20)) } // DTLS by its first byte
 }
 
 // waiting is how many datagrams wait for the hub.
@@ -24,9 +24,9 @@ func waiting(h *hub) (n int) {
 }
 
 func TestRoundsAreMadeWhileMuchComesAndNobodyWaits(t *testing.T) {
-	r, h, _, _ := newRoundsTest(t)
-	now, arrived := time.Now(), uint64(0)
-	r.pace(now, true, arrived, h.w)
+	r, _, _, _ := newRoundsTest(t)
+	now, arrived := time.Now(), &r.by.arrived
+	r.pace(now, true, false)
 	for i, step := range []struct {
 		after time.Duration
 		more  uint64
@@ -42,24 +42,52 @@ func TestRoundsAreMadeWhileMuchComesAndNobodyWaits(t *testing.T) {
 		{rateOver, fewArrive - 1, true, false},
 		{10 * rateOver, manyArrive, true, false}, // in a second
 	} {
-		now, arrived = now.Add(step.after), arrived+step.more
-		if r.pace(now, step.calm, arrived, h.w); r.on != step.on {
-			t.Errorf("step %d: on is %v", i, r.on)
+		now = now.Add(step.after)
+		arrived.Add(step.more)
+		if r.pace(now, step.calm, false); r.on.Load() != step.on {
+			t.Errorf("step %d: on is %v", i, r.on.Load())
 		}
+	}
+}
+
+// wantRound wants the next round to come after a time.
+func wantRound(t *testing.T, r *rounds, now time.Time, after time.Duration) {
+	t.Helper()
+	if got := r.timer.at.Sub(now); got != after {
+		t.Errorf("the next round comes after %v, want %v", got, after)
 	}
 }
 
 func TestRoundsAreOftenerWhileSomebodyJoins(t *testing.T) {
 	r, h, _, _ := newRoundsTest(t)
-	now := time.Now()
-	r.on = true
-	r.look(now, true, h.w)
-	if r.due(now.Add(joinEvery-1)) || !r.due(now.Add(joinEvery)) {
-		t.Error("not as often as somebody joins")
-	}
-	r.look(now, false, h.w)
-	if r.due(now.Add(roundEvery-1)) || !r.due(now.Add(roundEvery)) {
-		t.Error("not as seldom as nobody joins")
+	now := h.plane.grid.origin.Add(time.Hour)
+	r.pace(now, true, false)
+	r.by.arrived.Add(2 * manyArrive)
+	now = now.Add(rateOver + time.Millisecond)
+	r.pace(now, true, false)
+	wantRound(t, r, now, 0)
+	r.by.advance(now)
+	wantRound(t, r, now, roundEvery-time.Millisecond) // on the grid
+	r.pace(now, true, true)
+	wantRound(t, r, now, joinEvery)
+	now = now.Add(joinEvery)
+	r.by.advance(now)
+	wantRound(t, r, now, joinEvery)
+	r.pace(now, true, false)
+	now = now.Add(joinEvery)
+	r.by.advance(now)
+	wantRound(t, r, now, roundEvery-2*joinEvery-time.Millisecond)
+}
+
+// A round in which nothing has come asks the loop whether there are to be more.
+func TestAnEmptyRoundRings(t *testing.T) {
+	r, h, _, _ := newRoundsTest(t)
+	r.on.Store(true)
+	r.turn(time.Now())
+	select {
+	case <-h.plane.bell:
+	default:
+		t.Error("the loop is not asked")
 	}
 }
 
@@ -74,18 +102,20 @@ func TestNothingIsLostBetweenRoundsAndReaders(t *testing.T) {
 			ended <- struct{}{}
 		}()
 	}
-	now, arrived := time.Now(), uint64(0)
-	r.pace(now, false, arrived, h.w)
+	now := time.Now()
+	r.pace(now, false, false)
 	for turn := range 50 {
-		now, arrived = now.Add(rateOver), arrived+manyArrive
-		if r.pace(now, true, arrived, h.w); !r.on {
+		now = now.Add(rateOver)
+		r.by.arrived.Add(manyArrive)
+		if r.pace(now, true, false); !r.on.Load() {
 			t.Fatal("no rounds")
 		}
 		say()
-		r.look(now, false, h.w)
+		r.turn(now)
 		got := waiting(h)
 		say()
-		r.pace(now, false, arrived, h.w)
+		r.pace(now, false, false)
+		r.turn(now) // as the pump, which was told
 		say()
 		for got += waiting(h); got < 3; got += waiting(h) {
 			select {

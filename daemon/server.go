@@ -13,7 +13,7 @@ import (
 // server is the daemon at work: the shards with their readers and pumps, and the loop that owns the hub.
 type server struct {
 	hub    *hub
-	rounds rounds
+	rounds *rounds
 	done   chan struct{} // closed when the loop has ended
 }
 
@@ -100,18 +100,11 @@ func (s *server) loop(ctx context.Context) {
 // turn does what is to be done now; it gives for how long there is nothing.
 func (s *server) turn() time.Duration {
 	now, h := time.Now(), s.hub
-	if s.rounds.due(now) {
-		s.rounds.look(now, now.Sub(h.knocked) < joiningFor, h.w)
-		h.plane.bell.still()
-	}
 	h.collect(now)
 	h.advance(now)
 	h.flush(now)
-	s.rounds.pace(now, h.calm(now), h.taken, h.w)
+	s.rounds.pace(now, h.calm(now), now.Sub(h.knocked) < joiningFor)
 	next := h.deadline()
-	if s.rounds.on {
-		next = earliest(next, s.rounds.next)
-	}
 	if next.IsZero() {
 		return time.Hour
 	}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtp"
@@ -23,12 +24,14 @@ type shard struct {
 	socket *socket
 	box    mailbox
 
+	arrived atomic.Uint64 // datagrams
+
 	table  sync.Mutex // guards routes
 	routes map[netip.AddrPort]route
 
 	mu sync.Mutex // guards the links and the feeds of the shard
 
-	reading sync.Mutex // the reader's, but when the loop makes rounds; it guards:
+	reading sync.Mutex // the reader's, but in rounds; it guards:
 	in      [readAtOnce]inbound
 	opened  []byte // plaintexts of what came in together
 	header  rtp.Header
@@ -47,6 +50,7 @@ type shard struct {
 type inbound struct {
 	from netip.AddrPort
 	data []byte
+	at   time.Time // when it came to the socket
 }
 
 // route is to whom datagrams of one address can belong: first the session that is there, then the guests.
@@ -65,6 +69,7 @@ type recognised struct {
 // arrival is an authentic audio packet.
 type arrival struct {
 	voice     *voice
+	at        time.Time // when it came to the socket
 	seq       uint16
 	timestamp uint32
 	plain     []byte
@@ -114,10 +119,13 @@ func (sh *shard) read(done <-chan struct{}) {
 // take receives the n datagrams of a read.
 func (sh *shard) take(now time.Time, b *readBatch, n int, w *writer) {
 	sh.plane.drops.add(dropOverflow, int(b.overflow()))
+	sh.arrived.Add(uint64(n))
 	sh.reading.Lock()
 	defer sh.reading.Unlock()
 	for i := range n {
-		sh.in[i].from, sh.in[i].data = b.datagram(i)
+		d := &sh.in[i]
+		d.from, d.data = b.datagram(i)
+		d.at = b.arrived(i, now)
 	}
 	sh.receive(now, sh.in[:n], w)
 }
@@ -166,7 +174,7 @@ func (sh *shard) open(now time.Time, d *inbound) (l *link, data []byte, forHub b
 		if known := &r.links[i]; known.until.IsZero() || !known.until.Before(now) {
 			var plain []byte
 			var audio bool
-			if plain, audio, err = sh.openBy(now, known.link, d.data); err == nil {
+			if plain, audio, err = sh.openBy(now, known.link, d); err == nil {
 				return known.link, plain, !audio
 			}
 			if r.settled {
@@ -182,8 +190,8 @@ func (sh *shard) open(now time.Time, d *inbound) (l *link, data []byte, forHub b
 }
 
 // openBy has a link open a datagram.
-func (sh *shard) openBy(now time.Time, l *link, b []byte) (plain []byte, audio bool, err error) {
-	owner := l.shard
+func (sh *shard) openBy(now time.Time, l *link, d *inbound) (plain []byte, audio bool, err error) {
+	owner, b := l.shard, d.data
 	owner.mu.Lock()
 	defer owner.mu.Unlock()
 	begin := len(sh.opened)
@@ -197,6 +205,7 @@ func (sh *shard) openBy(now time.Time, l *link, b []byte) (plain []byte, audio b
 		return plain, false, nil
 	}
 	if a, ok := l.arrival(&sh.header, plain); ok {
+		a.at = d.at
 		sh.audio = append(sh.audio, a)
 	} else {
 		sh.plane.drops.count(dropMalformed)

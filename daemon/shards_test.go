@@ -66,7 +66,7 @@ func TestMailboxIsBounded(t *testing.T) {
 				t.Fatalf("no bound for datagrams of %d bytes", size)
 			}
 			b[len(b)-1] = byte(put % 251)
-			sh.receive(epoch, []inbound{{from, b}}, nil)
+			sh.receive(epoch, []inbound{{from: from, data: b}}, nil)
 		}
 		select {
 		case <-p.bell:
@@ -85,7 +85,7 @@ func TestMailboxIsBounded(t *testing.T) {
 		if again := sh.box.take(batch{}); len(again.entries) != 0 {
 			t.Errorf("%d entries are there twice", len(again.entries))
 		}
-		sh.receive(epoch, []inbound{{from, b}}, nil)
+		sh.receive(epoch, []inbound{{from: from, data: b}}, nil)
 		if n := p.drops.now[dropControl].Load(); n != 1 {
 			t.Errorf("%d were dropped, the last when there was room", n)
 		}

@@ -70,7 +70,7 @@ func (s *socket) setBuffers() error {
 }
 
 // probe finds out the family, the size of the receive buffer, and which calls the kernel has, or a filter of system calls lets through. It has
-// overflows counted.
+// overflows counted, and datagrams stamped with when they came.
 func (s *socket) probe(plain bool) error {
 	err := s.raw.Control(func(fd uintptr) {
 		family, _ := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DOMAIN)
@@ -83,7 +83,7 @@ func (s *socket) probe(plain bool) error {
 		_, none := unix.GetsockoptInt(int(fd), unix.IPPROTO_UDP, unix.UDP_SEGMENT) // Linux 4.18
 		s.segments = s.batched && none == nil
 	})
-	return errors.Join(err, setOption(s.raw, unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 1))
+	return errors.Join(err, setOption(s.raw, unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 1), setOption(s.raw, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1))
 }
 
 // detach takes a batched socket out of the runtime's poller, which looks for room to send too: the kernel would tell it of every datagram

@@ -5,6 +5,7 @@ package daemon
 import (
 	"net"
 	"net/netip"
+	"time"
 )
 
 // readAtOnce is how many datagrams a read takes.
@@ -58,6 +59,9 @@ func (s *socket) read(b *readBatch) (n int, err error) { return s.readPlain(b) }
 func (b *readBatch) datagram(int) (from netip.AddrPort, data []byte) {
 	return b.from, b.buffers[0][:b.size]
 }
+
+// arrived is now: it is not told.
+func (b *readBatch) arrived(_ int, now time.Time) time.Time { return now }
 
 // overflow is not known here.
 func (b *readBatch) overflow() uint32 { return 0 }

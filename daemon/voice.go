@@ -118,9 +118,14 @@ func (s *session) begin(v *voice) {
 	v.enter()
 }
 
+// hasty tells that what comes of the voice is to be heard sooner than a round may come.
+func (v *voice) hasty() bool { return v.relay.delay < patient }
+
 // enter puts the voice into its room.
 func (v *voice) enter() {
-	v.room.hub.voices[v.ssrc] = v
+	if v.room.hub.voices[v.ssrc] = v; v.hasty() {
+		v.room.hub.hasty++
+	}
 	v.room.voices = append(v.room.voices, v)
 }
 
@@ -311,6 +316,9 @@ func (v *voice) report(time.Time) {
 func (v *voice) remove() {
 	h, r := v.room.hub, v.room
 	v.relay.remove(v)
+	if h.voices[v.ssrc] == v && v.hasty() {
+		h.hasty--
+	}
 	delete(h.voices, v.ssrc)
 	for _, ssrc := range v.others {
 		delete(h.voices, ssrc)

@@ -208,7 +208,7 @@ func TestForwardingAllocatesNothing(t *testing.T) {
 			out, in := newWriter(here.socket), make([]inbound, 1)
 			step := func() {
 				now := began.Add(time.Duration(i) * 20 * time.Millisecond)
-				in[0] = inbound{a.addr, sealed[i]}
+				in[0] = inbound{from: a.addr, data: sealed[i], at: time.Now()}
 				here.receive(now, in, out)
 				out.flush()
 				for _, sh := range p.shards {

@@ -89,7 +89,7 @@ func (w *world) send(from netip.AddrPort, b []byte) {
 }
 
 func (w *world) receive(sh *shard, from netip.AddrPort, b []byte) {
-	sh.receive(time.Now(), []inbound{{from, b}}, w.outs[sh.index])
+	sh.receive(time.Now(), []inbound{{from: from, data: b, at: time.Now()}}, w.outs[sh.index])
 	w.outs[sh.index].flush()
 }
 
