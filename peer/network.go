@@ -33,7 +33,7 @@ func dialUDP(addr netip.AddrPort) (net.Conn, error) {
 	}
 	_ = conn.SetReadBuffer(socketBuffer) // the system's limit will do
 	markSocket(conn)
-	return conn, nil
+	return grouped(conn), nil
 }
 
 // link opens a socket to an address.

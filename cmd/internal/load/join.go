@@ -65,6 +65,7 @@ func (e *entry) enter(ctx context.Context, id *secure.Identity) (err error) {
 		e.member.fd = -1
 		return e.why(ctx, err)
 	}
+	takeGroups(e.member.fd) // not before: what joins reads one by one
 	if e.cfg.talks(e.member) {
 		hold := time.Duration(e.joined.GetDelayMs()-e.joined.GetLeadMs()) * time.Millisecond
 		e.member.voice = e.cfg.newVoice(e.member, e.ssrc, hold)

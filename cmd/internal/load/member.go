@@ -55,7 +55,9 @@ func (l *loop) drain(m *member) {
 		l.now = time.Now()
 		l.at = l.sinceStart(l.now)
 		for i := range n {
-			l.datagram(m, l.batch.datagram(i))
+			for rest, size := l.batch.group(i); len(rest) > 0; rest = rest[min(size, len(rest)):] {
+				l.datagram(m, rest[:min(size, len(rest))])
+			}
 		}
 		if n < batchSize {
 			return

@@ -10,8 +10,6 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
-
-	"yodel/wire"
 )
 
 // socketBuffer is what each socket may hold of what came, in bytes.
@@ -53,11 +51,19 @@ func send(fd int, datagram []byte) syscall.Errno {
 // batchSize is how many datagrams one call takes at most.
 const batchSize = 32
 
-// batch receives datagrams, many with one call. It belongs to one goroutine.
+// batch receives datagrams, many with one call, and groups of them. It belongs to one goroutine.
 type batch struct {
 	headers [batchSize]messageHeader
 	vectors [batchSize]unix.Iovec
-	buffers [batchSize][wire.MaxDatagram + 1]byte
+	buffers [batchSize][1 << 16]byte
+	sizes   [batchSize]groupSize
+}
+
+// groupSize is the control message that comes with a group of datagrams.
+type groupSize struct {
+	header unix.Cmsghdr
+	size   int32
+	_      int32 // to the alignment of the next
 }
 
 // messageHeader is struct mmsghdr of recvmmsg(2).
@@ -73,12 +79,16 @@ func newBatch() *batch {
 		b.vectors[i].SetLen(len(b.buffers[i]))
 		b.headers[i].header.Iov = &b.vectors[i]
 		b.headers[i].header.SetIovlen(1)
+		b.headers[i].header.Control = (*byte)(unsafe.Pointer(&b.sizes[i]))
 	}
 	return b
 }
 
 // receive takes what has come; fewer than batchSize means that there is no more. The error is never EAGAIN.
 func (b *batch) receive(fd int) (n int, err error) {
+	for i := range b.headers {
+		b.headers[i].header.SetControllen(int(unsafe.Sizeof(b.sizes[i])))
+	}
 	got, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.headers)), batchSize, unix.MSG_DONTWAIT, 0, 0)
 	if errno != 0 && errno != unix.EAGAIN && errno != unix.EINTR {
 		return 0, errno
@@ -89,8 +99,17 @@ func (b *batch) receive(fd int) (n int, err error) {
 	return int(got), nil
 }
 
-// datagram is valid until the next receive.
-func (b *batch) datagram(i int) []byte { return b.buffers[i][:b.headers[i].length] }
+// group gives a message's datagrams, one after another: all are of one size but the last, which may be shorter. It is valid until the next receive.
+func (b *batch) group(i int) (datagrams []byte, size int) {
+	n := int(b.headers[i].length)
+	if b.headers[i].header.Controllen > 0 && b.sizes[i].header.Type == unix.UDP_GRO {
+		return b.buffers[i][:n], int(b.sizes[i].size)
+	}
+	return b.buffers[i][:n], n
+}
+
+// takeGroups has the kernel hand over in groups what came together, as a peer does. Where it cannot, each comes alone.
+func takeGroups(fd int) { _ = unix.SetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1) }
 
 // spareFiles are descriptors for what is no socket of a session: the loop's, standard streams, and a second one of each session that
 // is joining.
