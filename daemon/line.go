@@ -64,8 +64,10 @@ type line struct {
 	lates   []uint64
 	past    uint64    // the packets before it are too late to be heard
 	pastDue time.Time // when the one before it was due
+	lastDue time.Time // the latest that a packet is to be heard
 	bytes   int
 	started bool
+	sent    bool // something has had its turn
 	ended   bool
 	endedAt time.Time
 	last    uint64         // of the talkspurt, when ended
@@ -120,7 +122,7 @@ func (l *line) arrive(now time.Time, seq16 uint16, timestamp uint32, plain []byt
 	_, _ = l.unwrap.Unwrap(seq16) // as peek has told
 	l.begin(seq)
 	if seq < l.base {
-		if seq+lineSlots/2 < l.top || l.sentAny() {
+		if seq+lineSlots/2 < l.top || l.sent {
 			return late
 		}
 		l.base, l.next = seq, min(seq, l.next)
@@ -149,8 +151,6 @@ func (l *line) peek(seq uint16) (extended uint64, ok bool) {
 	u := l.unwrap
 	return u.Unwrap(seq)
 }
-
-func (l *line) sentAny() bool { return l.next > l.base }
 
 func (l *line) grace() time.Duration {
 	if l.delay == 0 {
@@ -187,7 +187,7 @@ func (l *line) pop(now time.Time) *slot {
 			return nil
 		}
 		l.next = seq + 1
-		s.sent = true
+		l.sent, s.sent = true, true
 		return s
 	}
 	return nil
@@ -284,12 +284,8 @@ func (l *line) deadline() time.Time {
 			break
 		}
 	}
-	if l.ended {
-		for seq := l.top; seq > l.base; seq-- { // the last one: those before it need no turns of their own
-			if s := l.at(seq - 1); s != nil {
-				return earliest(d, s.due.Add(keepFor))
-			}
-		}
+	if l.ended && l.base < l.top { // one turn for all that is kept; timestamps may run backwards, so it need not be the last packet's
+		d = earliest(d, l.lastDue.Add(keepFor))
 	}
 	return d
 }
@@ -315,7 +311,9 @@ func (l *line) at(seq uint64) *slot {
 
 // put stores a slot; the oldest ones go when the ring is full.
 func (l *line) put(s slot) {
-	l.top = max(l.top, s.seq+1)
+	if l.top = max(l.top, s.seq+1); s.due.After(l.lastDue) {
+		l.lastDue = s.due
+	}
 	for l.top-l.base > lineSlots {
 		l.drop(l.base)
 		l.base++

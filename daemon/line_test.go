@@ -37,7 +37,10 @@ func newPlay(t *testing.T, delay, lead time.Duration) *play {
 // at moves the clock, doing what is due on the way.
 func (p *play) at(n int) {
 	p.t.Helper()
-	for {
+	for turns := 0; ; turns++ {
+		if turns > 1_000_000 {
+			p.t.Fatalf("a million turns until %v", p.now.Sub(epoch))
+		}
 		d := p.line.deadline()
 		if d.IsZero() || d.After(ms(n)) {
 			break
@@ -68,12 +71,18 @@ func (p *play) run() {
 // packet brings packet n of a stream of 20 ms frames.
 func (p *play) packet(n int) verdict {
 	p.t.Helper()
+	return p.stamped(n, uint32(n)*960)
+}
+
+// stamped brings packet n with a timestamp of its own.
+func (p *play) stamped(n int, timestamp uint32) verdict {
+	p.t.Helper()
 	b := make([]byte, 92)
 	binary.BigEndian.PutUint16(b, uint16(n))
 	if p.line.jumps(uint16(n)) {
 		return late
 	}
-	v := p.line.arrive(p.now, uint16(n), uint32(n)*960, b)
+	v := p.line.arrive(p.now, uint16(n), timestamp, b)
 	p.run()
 	return v
 }
@@ -325,6 +334,24 @@ func TestLineAllocatesNothingPerPacket(t *testing.T) {
 	}
 }
 
+// A talkspurt whose timestamps run backwards has no turn in which there is nothing to do, and ends when all of it has been kept for its time.
+func TestLineWithTimestampsThatRunBackwards(t *testing.T) {
+	p := newPlay(t, time.Second, 0)
+	p.line.start(ms(0), 0)
+	p.stamped(0, 0)
+	p.stamped(1, 4*48_000)
+	p.stamped(2, 0)
+	p.line.end(ms(0), 2)
+	p.at(2_999)
+	if p.line.drained() {
+		t.Error("over before its time")
+	}
+	p.at(3_001)
+	if !p.line.drained() {
+		t.Error("not over when its time was")
+	}
+}
+
 func FuzzLine(f *testing.F) {
 	f.Add([]byte{0, 0, 1, 2, 3, 4, 200, 5, 6})
 	f.Add([]byte{9, 255, 0, 128, 1, 127, 3, 3, 3, 250, 251})
@@ -334,7 +361,7 @@ func FuzzLine(f *testing.F) {
 		for len(ops) >= 2 {
 			op, x := ops[0], int(int8(ops[1]))
 			ops = ops[2:]
-			switch op % 6 {
+			switch op % 7 {
 			case 0, 1:
 				seq += x
 				p.packet(int(uint16(seq)))
@@ -348,6 +375,9 @@ func FuzzLine(f *testing.F) {
 			case 5:
 				seq += x * 257
 				p.packet(int(uint16(seq)))
+			case 6:
+				seq++
+				p.stamped(int(uint16(seq)), uint32((seq+x*20)*960))
 			}
 			if p.line.bytes < 0 || p.line.top-p.line.base > lineSlots {
 				t.Fatalf("%d bytes, %d slots", p.line.bytes, p.line.top-p.line.base)
