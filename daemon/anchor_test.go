@@ -101,7 +101,7 @@ func TestTimestampAstrayDoesNotHoldThePacketBack(t *testing.T) {
 	p.at(20)
 	b := make([]byte, 92)
 	binary.BigEndian.PutUint16(b, 2)
-	p.line.arrive(p.now, 2, 1<<30, b) // six hours ahead
+	p.line.arrive(p.now, came(p.now, 2, 1<<30, b)) // six hours ahead
 	p.at(5000)
 	p.wantOut(sent{1, 1000}, sent{2, 1020})
 }

@@ -113,13 +113,13 @@ func (l *line) jumps(seq16 uint16) bool {
 	return ok && l.started && seq >= l.top+maxJump
 }
 
-// arrive takes a packet that does not jump; the line keeps a copy.
-func (l *line) arrive(now time.Time, seq16 uint16, timestamp uint32, plain []byte) verdict {
-	seq, ok := l.peek(seq16)
+// arrive takes a packet that does not jump, and came at a time that may be a round before now; the line keeps a copy.
+func (l *line) arrive(now time.Time, a *arrival) verdict {
+	seq, ok := l.peek(a.seq)
 	if !ok || l.started && seq+maxJump < l.next || l.ended && seq > l.last {
 		return late
 	}
-	_, _ = l.unwrap.Unwrap(seq16) // as peek has told
+	_, _ = l.unwrap.Unwrap(a.seq) // as peek has told
 	l.begin(seq)
 	if seq < l.base {
 		if seq+lineSlots/2 < l.top || l.sent {
@@ -134,15 +134,15 @@ func (l *line) arrive(now time.Time, seq16 uint16, timestamp uint32, plain []byt
 	if !l.asks.Received(now, seq) {
 		return duplicate
 	}
-	due := l.anchor.due(now, timestamp, inOrder).Add(l.delay)
-	if seq < l.next && now.After(due.Add(l.grace())) {
+	due := l.anchor.due(a.at, a.timestamp, inOrder).Add(l.delay)
+	if seq < l.next && a.at.After(due.Add(l.grace())) {
 		return late
 	}
-	l.put(slot{seq: seq, packet: newPacket(plain), due: due})
+	l.put(slot{seq: seq, packet: newPacket(a.plain), due: due})
 	if seq < l.next {
 		l.lates = append(l.lates, seq)
 	}
-	l.stats.Received(seq, timestamp, now)
+	l.stats.Received(seq, a.timestamp, a.at)
 	return accepted
 }
 

@@ -14,6 +14,11 @@ var epoch = time.Unix(1_700_000_000, 0)
 
 func ms(n int) time.Time { return epoch.Add(time.Duration(n) * time.Millisecond) }
 
+// came is a packet's arrival.
+func came(at time.Time, seq uint16, timestamp uint32, plain []byte) *arrival {
+	return &arrival{at: at, seq: seq, timestamp: timestamp, plain: plain}
+}
+
 // play drives a line as a voice does and notes what goes out when.
 type play struct {
 	t    *testing.T
@@ -82,7 +87,7 @@ func (p *play) stamped(n int, timestamp uint32) verdict {
 	if p.line.jumps(uint16(n)) {
 		return late
 	}
-	v := p.line.arrive(p.now, uint16(n), timestamp, b)
+	v := p.line.arrive(p.now, came(p.now, uint16(n), timestamp, b))
 	p.run()
 	return v
 }
@@ -231,7 +236,7 @@ func TestWrapOfSequenceNumbersAndTimestamps(t *testing.T) {
 		b := make([]byte, 92)
 		binary.BigEndian.PutUint16(b, seq)
 		start := ^uint32(0) - 3*960
-		p.line.arrive(p.now, seq, start+uint32(i)*960, b)
+		p.line.arrive(p.now, came(p.now, seq, start+uint32(i)*960, b))
 		p.run()
 		want = append(want, sent{seq, 1000 + 20*i})
 	}
@@ -290,7 +295,7 @@ func TestEachPacketGoesOutOnce(t *testing.T) {
 			p.at(a.at)
 			b := make([]byte, 92)
 			binary.BigEndian.PutUint16(b, uint16(first+a.i))
-			p.line.arrive(p.now, uint16(first+a.i), uint32(a.i)*960, b)
+			p.line.arrive(p.now, came(p.now, uint16(first+a.i), uint32(a.i)*960, b))
 			p.run()
 		}
 		p.line.end(p.now, uint16(first+n-1))
@@ -319,7 +324,7 @@ func TestLineAllocatesNothingPerPacket(t *testing.T) {
 		i := 0
 		step := func() {
 			now := ms(i * 20)
-			p.line.arrive(now, uint16(i), uint32(i)*960, b)
+			p.line.arrive(now, came(now, uint16(i), uint32(i)*960, b))
 			for s := p.line.pop(now); s != nil; s = p.line.pop(now) {
 			}
 			p.line.tidy(now)
@@ -332,6 +337,19 @@ func TestLineAllocatesNothingPerPacket(t *testing.T) {
 			t.Errorf("%s: %v allocations a packet", name, n)
 		}
 	}
+}
+
+// A packet that was read a round after it came is due as if it had been read at once.
+func TestLineGoesByTheArrival(t *testing.T) {
+	p := newPlay(t, time.Second, 0)
+	p.line.start(ms(0), 0)
+	for i, at := range []int{0, 21, 39} {
+		p.at(20 * (i + 1))
+		p.line.arrive(p.now, came(ms(at), uint16(i), uint32(i)*960, binary.BigEndian.AppendUint16(nil, uint16(i))))
+		p.run()
+	}
+	p.at(2000)
+	p.wantOut(sent{0, 1000}, sent{1, 1020}, sent{2, 1039})
 }
 
 // A talkspurt whose timestamps run backwards has no turn in which there is nothing to do, and ends when all of it has been kept for its time.
@@ -402,7 +420,7 @@ func TestOvertakenPacketIsPassedOn(t *testing.T) {
 		at := func(n int) verdict {
 			b := make([]byte, 92)
 			binary.BigEndian.PutUint16(b, uint16(n))
-			v := p.line.arrive(p.now, uint16(n), uint32(500+n)*960, b)
+			v := p.line.arrive(p.now, came(p.now, uint16(n), uint32(500+n)*960, b))
 			p.run()
 			return v
 		}
@@ -446,7 +464,7 @@ func TestFarTimestampOutOfOrderDoesNotHoldTheLine(t *testing.T) {
 	p.packet(2)
 	b := make([]byte, 92)
 	binary.BigEndian.PutUint16(b, 1)
-	p.line.arrive(p.now, 1, 1<<31-1, b)
+	p.line.arrive(p.now, came(p.now, 1, 1<<31-1, b))
 	p.line.end(p.now, 2)
 	p.at(20_000)
 	if !p.line.drained() {

@@ -95,6 +95,7 @@ func (s *socket) outcome(b *readBatch) (n int, err error) {
 		b.in.count(s)
 		return b.in.n, nil
 	case unix.EAGAIN:
+		b.in.overflow = 0
 		return 0, nil
 	}
 	return 0, os.NewSyscallError("recvmmsg", b.in.errno)
@@ -121,6 +122,9 @@ func (in *incoming) find(i int, kind int32) unsafe.Pointer {
 		c := (*unix.Cmsghdr)(unsafe.Pointer(&in.controls[i][at]))
 		if c.Level == unix.SOL_SOCKET && c.Type == kind {
 			return unsafe.Pointer(&in.controls[i][at+unix.CmsgLen(0)])
+		}
+		if int(c.Len) <= unix.CmsgLen(0) {
+			return nil
 		}
 		at += unix.CmsgSpace(int(c.Len) - unix.CmsgLen(0))
 	}

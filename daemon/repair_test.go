@@ -138,7 +138,7 @@ func (y *twoHops) talk(i uint64) {
 	y.over(talkerUp, i, func() {
 		b := make([]byte, 92)
 		binary.BigEndian.PutUint16(b, uint16(i))
-		y.line.arrive(y.now, uint16(i), uint32(i)*uint32(y.frame.Seconds()*48000), b)
+		y.line.arrive(y.now, came(y.now, uint16(i), uint32(i)*uint32(y.frame.Seconds()*48000), b))
 	})
 }
 

@@ -15,6 +15,10 @@ const (
 	rateOver = 100 * time.Millisecond
 	// manyArrive and fewArrive are how many in that time begin and end the rounds: five times as many as there are rounds, and twice as many.
 	manyArrive, fewArrive = 25, 10
+	// flood is how many in that time end the rounds: the readers hardly sleep then, and a small receive buffer would run over between two rounds.
+	flood = 500
+	// askEvery is in how many rounds the loop is asked whether there are to be more.
+	askEvery = 8
 	// stirredFor is how long after a message was published no rounds are made: its acknowledgements and the answers to it come now.
 	stirredFor = 250 * time.Millisecond
 	// patient is from which delay on a room's voices can wait for a round.
@@ -35,6 +39,7 @@ type rounds struct {
 
 	on      atomic.Bool
 	joining atomic.Bool // somebody joins
+	turns   int         // the pump's
 
 	since  time.Time // when the rate was measured
 	before uint64    // datagrams until then
@@ -56,9 +61,9 @@ func newRounds(shards []*shard) *rounds {
 	return r
 }
 
-// turn makes a round, and one when they have ended: what came before its socket was watched again wakes nobody. It is called by the pump.
+// turn makes a round, and one when they have ended. It is called by the pump.
 func (r *rounds) turn(now time.Time) {
-	n := r.look(now, r.by.w)
+	n := r.look(r.by.w)
 	if !r.on.Load() {
 		return
 	}
@@ -67,20 +72,20 @@ func (r *rounds) turn(now time.Time) {
 		next = now.Add(joinEvery)
 	}
 	r.by.schedule(&r.timer, next)
-	if n == 0 {
+	if r.turns++; n == 0 || r.turns%askEvery == 0 || r.joining.Load() {
 		r.by.plane.bell.ring() // it may be time to end them
 	}
 }
 
 // look takes what has come to the sockets; n is how many datagrams it was.
-func (r *rounds) look(now time.Time, w *writer) (n int) {
+func (r *rounds) look(w *writer) (n int) {
 	for _, sh := range r.shards {
 		for range maxReads {
 			got, err := sh.socket.readNow(r.in)
 			if err != nil {
 				break // of a peer (ICMP); the next round comes soon
 			}
-			sh.take(now, r.in, got, w)
+			sh.take(time.Now(), r.in, got, w)
 			if n += got; got < readAtOnce {
 				break
 			}
@@ -104,7 +109,7 @@ func (r *rounds) pace(now time.Time, calm, joining bool) {
 	}
 	r.joining.Store(joining)
 	was := r.on.Load()
-	on := calm && (r.rate >= manyArrive || was && r.rate >= fewArrive)
+	on := calm && r.rate < flood && (r.rate >= manyArrive || was && r.rate >= fewArrive)
 	switch {
 	case on != was:
 		r.on.Store(on)

@@ -137,6 +137,7 @@ func (s *session) open(now time.Time, b []byte) error {
 	var a arrival
 	if audio {
 		a, audio = s.link.arrival(&h.header, plain)
+		a.at = now
 	}
 	s.link.shard.mu.Unlock()
 	switch {

@@ -24,6 +24,23 @@ func (c *client) via(shard int) {
 	})
 }
 
+// Audio that the hub opens, because its shard does not know the address, is heard after the delay as all other is.
+func TestAudioByWayOfTheHubIsDelayed(t *testing.T) {
+	inRoom(t, Config{Delay: 2 * time.Second}, func(t *testing.T, a, b *client) {
+		ssrc := a.talk("lobby", 0, 0)
+		lead := time.Duration(last(b, (*wire.Message).GetJoined).GetLeadMs()) * time.Millisecond
+		for i, shard := range []int{1, 0, 1} {
+			said := time.Since(bubbleStart)
+			a.via(shard)
+			a.speak(ssrc, uint16(i), uint32(i)*3*48_000)
+			a.w.pass(3 * time.Second)
+			if len(b.heard) != i+1 || b.heard[i].At-said != 2*time.Second-lead {
+				t.Fatalf("packet %d, said at %v with a lead of %v: %v", i, said, lead, b.heard)
+			}
+		}
+	})
+}
+
 // Datagrams that come to another shard than before go on being taken there, messages and voice, and the old shard forgets the address.
 func TestPeerThatComesToAnotherShard(t *testing.T) {
 	inRoom(t, Config{}, func(t *testing.T, a, b *client) {

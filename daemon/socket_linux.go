@@ -115,7 +115,7 @@ func (s *socket) detach() error {
 	return err
 }
 
-// watch has the reader woken when a datagram comes, or not. What has come before wakes nobody.
+// watch has the reader woken when a datagram comes, or not.
 func (s *socket) watch(yes bool) {
 	event := unix.EpollEvent{Events: unix.EPOLLET}
 	if yes {

@@ -44,7 +44,7 @@ func (r *relay) arrive(now time.Time, w *writer, a *arrival) {
 		v = next
 	}
 	before := v.line.bytes
-	switch v.line.arrive(a.at, a.seq, a.timestamp, a.plain) {
+	switch v.line.arrive(now, a) {
 	case accepted:
 		r.bytes += v.line.bytes - before
 		v.note(a.timestamp)

@@ -173,6 +173,7 @@ func (j *joining) registerPlain(ctx context.Context) error {
 		}
 		_ = conn.Close() // the descriptor stays
 		m.fd = fd
+		takeGroups(fd) // as sessions do
 		if n == 0 && send(fd, []byte{plainForget}) != 0 {
 			_ = unix.Close(fd)
 			return fmt.Errorf("%w: %s", ErrUnreachable, j.cfg.Server)

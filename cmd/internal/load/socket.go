@@ -102,7 +102,7 @@ func (b *batch) receive(fd int) (n int, err error) {
 // group gives a message's datagrams, one after another: all are of one size but the last, which may be shorter. It is valid until the next receive.
 func (b *batch) group(i int) (datagrams []byte, size int) {
 	n := int(b.headers[i].length)
-	if b.headers[i].header.Controllen > 0 && b.sizes[i].header.Type == unix.UDP_GRO {
+	if b.headers[i].header.Controllen > 0 && b.sizes[i].header.Type == unix.UDP_GRO && b.sizes[i].size > 0 {
 		return b.buffers[i][:n], int(b.sizes[i].size)
 	}
 	return b.buffers[i][:n], n
