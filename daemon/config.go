@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"yodel/daemon/roomlog"
 	"yodel/wire"
 	"yodel/wire/secure"
 )
@@ -31,6 +32,12 @@ const (
 // maxStep bounds Gather and Grid.
 const maxStep = 100 * time.Millisecond
 
+// RoomConfig is what is configured of one room.
+type RoomConfig struct {
+	Delay time.Duration // echo delay; zero is a live room
+	Keep  *roomlog.Keep // nil: Config.Keep
+}
+
 // Config is what a daemon is started with.
 type Config struct {
 	// Listen is the UDP address; port 0 lets the system choose.
@@ -49,8 +56,13 @@ type Config struct {
 	// Grid is the step of the clock on which rooms with a delay play out: a packet leaves up to half of it before or after its time. Zero
 	// is no grid.
 	Grid time.Duration
-	// Rooms are the rooms that are always there, with their delays.
-	Rooms map[string]time.Duration
+	// Rooms are the rooms that are always there.
+	Rooms map[string]RoomConfig
+	// State is the folder in which the room log is kept. It must be there, and belongs to one daemon at a time.
+	State string
+	// Keep is what the log keeps of a room that has no rule of its own, and KeepTotal how many bytes of bodies of all rooms; zero is no limit.
+	Keep      roomlog.Keep
+	KeepTotal int64
 	// LogMessages puts the text of messages into the log.
 	LogMessages bool
 	// ShowAddress says when addresses are shown; empty is AddressPrivate.
@@ -82,13 +94,16 @@ func (c *Config) check() error {
 	if c.Gather < 0 || c.Gather > maxStep || c.Grid < 0 || c.Grid > maxStep {
 		return fmt.Errorf("%w: to gather for %v on a grid of %v: both must be from 0 to %v", ErrConfig, c.Gather, c.Grid, maxStep)
 	}
-	for name, delay := range c.Rooms {
+	for name, room := range c.Rooms {
 		if err := wire.CheckRoom(name); err != nil {
 			return fmt.Errorf("%w: %w", ErrConfig, err)
 		}
-		if err := checkDelay(delay); err != nil {
+		if err := checkDelay(room.Delay); err != nil {
 			return fmt.Errorf("room %s: %w", name, err)
 		}
+	}
+	if c.State == "" {
+		return fmt.Errorf("%w: no folder for the room log", ErrConfig)
 	}
 	switch c.ShowAddress {
 	case "":

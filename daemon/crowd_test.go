@@ -52,7 +52,7 @@ func newCrowd(tb testing.TB, n int) *crowd {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	cfg := Config{Identity: id, Listen: netip.MustParseAddrPort("127.0.0.1:9635"), Delay: time.Second}
+	cfg := Config{Identity: id, Listen: netip.MustParseAddrPort("127.0.0.1:9635"), Delay: time.Second, State: tb.TempDir()}
 	if err := cfg.check(); err != nil {
 		tb.Fatal(err)
 	}
@@ -64,6 +64,14 @@ func newCrowd(tb testing.TB, n int) *crowd {
 		return nil
 	}
 	c.hub = newHub(cfg, []*socket{memorySocket(out)})
+	if err := c.hub.openLog(func(err error) { tb.Error(err) }); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := c.hub.messages.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
 	for i := range n {
 		c.connect(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 1))
 	}

@@ -19,7 +19,8 @@
 //	              └ SRTP, SRTCP → place.open (nobody's: hint) → session.opened, or relay.arrive
 //	session.opened ─┬ packet of the message stream → stream.Stream → requests
 //	                └ feedback (acknowledgements, NACK, BYE)
-//	roomlog.Append → receipt, credit, members' cursors → catchUp → stream.Stream → session.flush → Tx.SealRTP → writer → socket
+//	roomlog.Append → (on the disk) notices → receipt, credit, room.tail, members' cursors → catchUp → stream.Stream → session.flush → Tx.SealRTP → writer → socket
+//	catchUp, of what the tail has no longer → reads → roomlog.Read → notices → member.pages → catchUp
 //
 // # What there is
 //
@@ -34,6 +35,8 @@
 //   - farewell: the BYE packets of a session that has ended.
 //   - room, member: who is in a room; a member's cursor says how far it has read the room log. A slow peer is a
 //     cursor, never a queue.
+//   - tail: the newest entries of a room that has members, up to 256 or 128 KiB, for those who keep up. page: a piece of the room log, up to 128 KiB, on its
+//     way through a member who does not; there are 64 at a time (reads).
 //   - roster, news: the nicks that are present, sorted; what has changed and was not told yet.
 //   - nicks: who holds which nick.
 //
@@ -137,6 +140,11 @@
 //	loop                 Run (is Run's)  the hub, all of its half, a writer     ctx
 //	reader, one a socket Run             what it has read and opened, a writer  the socket's being closed, after the loop
 //	pump, one a shard    Run             a writer                               the loop's end
+//	the room log's       roomlog.Open    the database                           Close, at the loop's end
+//
+// What the room log has done comes to the loop as notices, in order: nothing in the hub waits for a disk. A Join that reads from somewhere in the log
+// is answered when the log has told where that is; what the peer sends after it waits in its stream. At the end the loop has the log store all
+// that it was given, and sends the receipts, before it says BYE.
 //
 // A pump waits by a timer file in the runtime's poller (alarm), for the reason for which sockets do: what is made ready otherwise wakes another thread
 // to look for it. One socket that was passed, or is all that the system gives, has one reader; the sessions are spread over the shards then.

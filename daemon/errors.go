@@ -8,5 +8,8 @@ var (
 	ErrAccess = errors.New("access refused by configuration")
 )
 
+// ErrLog tells that the room log can be trusted no longer, so that the daemon has ended.
+var ErrLog = errors.New("the room log has failed")
+
 // errNobody is a protected datagram from an address at which no session is known.
 var errNobody = errors.New("no session at that address")

@@ -36,6 +36,7 @@ type hub struct {
 	plane     *plane
 	nicks     nicks
 	messages  *roomlog.Log
+	reads     reads
 
 	timers timers
 	dirty  []*session // have something to send, or a timer to set
@@ -49,7 +50,28 @@ type hub struct {
 	opened  [2 * wire.MaxDatagram]byte // scratch for one opened packet
 	built   [2 * wire.MaxDatagram]byte // scratch for one packet that is being made
 	header  rtp.Header                 // scratch
-	entries []roomlog.Entry            // scratch for replay
+	now     time.Time                  // of the turn, for what the room log delivers
+}
+
+// openLog opens the room log. What it has to say comes with the notices; failed is called when it can be trusted no longer.
+func (h *hub) openLog(failed func(error)) (err error) {
+	keep := make(map[string]roomlog.Keep)
+	for name, room := range h.cfg.Rooms {
+		if room.Keep != nil {
+			keep[name] = *room.Keep
+		}
+	}
+	h.messages, err = roomlog.Open(roomlog.Options{
+		Dir: h.cfg.State, Keep: h.cfg.Keep, Rooms: keep, Total: h.cfg.KeepTotal, Logger: h.log,
+		Deliver: func(f func()) {
+			h.plane.tell.add(func(now time.Time) {
+				h.now = now
+				f()
+			})
+		},
+		Failed: failed, Erased: h.forgetEntries,
+	})
+	return err
 }
 
 // newHub makes a hub and the data plane: a shard for each socket.
@@ -71,13 +93,12 @@ func newHub(cfg Config, sockets []*socket) *hub {
 		rooms:     make(map[string]*room),
 		voices:    make(map[uint32]*voice),
 		nicks:     newNicks(),
-		messages:  roomlog.New(roomlog.Limits{}),
 	}
 	var seed [4]byte
 	_, _ = rand.Read(seed[:]) // never fails
 	p.ssrcs.Store(binary.BigEndian.Uint32(seed[:]))
-	for name, delay := range cfg.Rooms {
-		h.rooms[name] = newRoom(h, name, delay, true)
+	for name, room := range cfg.Rooms {
+		h.rooms[name] = newRoom(h, name, room.Delay, true)
 	}
 	h.sweep.run = h.runSweep
 	return h

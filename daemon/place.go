@@ -57,6 +57,7 @@ func (h *hub) runSweep(now time.Time) {
 			delete(h.table, addr)
 		}
 	}
+	h.dropTails(now)
 	if len(h.table) > 0 {
 		h.timers.set(&h.sweep, now.Add(sweepEvery))
 	}

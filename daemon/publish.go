@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"errors"
-	"slices"
 	"time"
 
 	"yodel/daemon/roomlog"
@@ -11,9 +10,6 @@ import (
 
 // maxType is the most bytes of a media type.
 const maxType = 127
-
-// replayBatch is how many entries are read from the log at once.
-const replayBatch = 64
 
 // published takes a Publish of size bytes, for which the peer must have credit. It is consumed when its outcome stands.
 func (s *session) published(now time.Time, m *wire.Publish, size int) {
@@ -33,13 +29,18 @@ func (s *session) published(now time.Time, m *wire.Publish, size int) {
 		Room: r.name, Sender: s.who, ID: m.GetId(), Nick: s.nick, Type: m.GetType(), Body: m.GetBody(), At: now.UnixNano(),
 	}
 	if m.GetTransient() {
-		s.relay(r, e)
-		s.consumed(size)
+		r.inOrder(func() {
+			s.relay(r, e)
+			s.consumed(size)
+		})
 		return
 	}
+	r.appends++
 	s.hub.messages.Append(e, func(res roomlog.Result) {
+		r.outcomes++
 		s.appended(r, refused, res)
 		s.consumed(size)
+		r.goOn()
 	})
 }
 
@@ -61,25 +62,56 @@ func (s *session) publishable(m *wire.Publish, refused *wire.Refused) *room {
 	return s.roomFor(m.GetRoom(), refused)
 }
 
-// appended answers a Publish once its outcome stands.
+// appended answers a Publish once its outcome stands: the message is on the disk, or it never will be.
 func (s *session) appended(r *room, refused *wire.Refused, res roomlog.Result) {
 	if res.Err != nil {
-		refused.Code = wire.Code_CODE_LIMIT
-		if errors.Is(res.Err, roomlog.ErrIDReused) {
-			refused.Code = wire.Code_CODE_ID_REUSED
-		}
+		refused.Code = refusal(res.Err)
 		s.refuse(refused, "%v", res.Err)
 		return
 	}
 	s.receipt(res.Entry)
-	if res.Duplicate {
+	if !res.Duplicate {
+		r.hub.logMessage(&res.Entry)
+		r.stored(&res.Entry)
+	}
+}
+
+// inOrder does what concerns a transient message, once the outcome of all messages before it in the room stands.
+func (r *room) inOrder(f func()) {
+	if r.appends == r.outcomes {
+		f()
+		r.tidy()
 		return
 	}
-	r.logMessage(res.Entry)
-	for _, m := range r.members {
-		m.session.behind = true
-		m.session.mark()
+	r.later = append(r.later, later{r.appends, f})
+}
+
+// goOn does what waited for the outcomes that stand now.
+func (r *room) goOn() {
+	for len(r.later) > 0 && r.later[0].after <= r.outcomes {
+		r.later[0].f()
+		r.later = r.later[1:]
 	}
+	r.tidy()
+}
+
+// later is something that waits for the outcome of so many messages.
+type later struct {
+	after uint64
+	f     func()
+}
+
+// refusal is the code for an error of the room log.
+func refusal(err error) wire.Code {
+	switch {
+	case errors.Is(err, roomlog.ErrIDReused):
+		return wire.Code_CODE_ID_REUSED
+	case errors.Is(err, roomlog.ErrBusy):
+		return wire.Code_CODE_BUSY
+	case errors.Is(err, roomlog.ErrClosed):
+		return wire.Code_CODE_STOPPING
+	}
+	return wire.Code_CODE_READ_ONLY
 }
 
 func (s *session) receipt(e roomlog.Entry) {
@@ -88,66 +120,27 @@ func (s *session) receipt(e roomlog.Entry) {
 
 // relay passes a transient message on. A member whose stream is full or who has given no credit for it does not get it.
 func (s *session) relay(r *room, e roomlog.Entry) {
-	encoded := encodeEntry(&e)
+	encoded := encodeEntry(&e).message
 	for _, m := range r.members {
 		if m.session.behind {
 			m.session.catchUp() // what was stored before goes first
 		}
-		if m.session.behind || m.session.stream.Queued() > highWater || !m.session.sayEntry(encoded) {
+		if m.session.behind || m.reading || m.session.stream.Queued() > highWater || !m.session.sayEntry(encoded) {
 			s.hub.drops.count(dropTransient)
 		}
 	}
 	s.receipt(e)
-	r.tidy()
 }
 
-func (r *room) logMessage(e roomlog.Entry) {
-	if r.hub.cfg.LogMessages {
-		r.hub.log.Info("message", "room", r.name, "nick", e.Nick, "pos", e.Pos, "text", wire.Printable(string(e.Body)))
-	}
-}
-
-// catchUp sends entries of the log until the member's cursors have reached its end, the stream is full, or the peer's credit is
-// used up. A slow peer is a cursor, not a queue.
-func (s *session) catchUp() {
-	if s.starved {
-		return
-	}
-	s.behind = false
-	for _, m := range s.rooms {
-		for s.replay(m) {
-		}
-		if s.behind || s.gone {
-			return
-		}
+func (h *hub) logMessage(e *roomlog.Entry) {
+	if h.cfg.LogMessages {
+		h.log.Info("message", "room", e.Room, "nick", e.Nick, "pos", e.Pos, "text", wire.Printable(string(e.Body)))
 	}
 }
 
-// replay sends the next entries to one member; false when there are none, or no more can be sent now.
-func (s *session) replay(m *member) bool {
-	if m.paused {
-		return false
-	}
-	s.hub.entries = s.hub.messages.Read(m.room.name, m.cursor, s.hub.entries[:0], replayBatch)
-	defer clear(s.hub.entries)
-	for i := range s.hub.entries {
-		if s.stream.Queued() >= highWater || s.gone {
-			s.behind = true
-			return false
-		}
-		e := &s.hub.entries[i]
-		if !s.sayEntry(encodeEntry(e)) {
-			s.behind, s.starved = true, true
-			return false
-		}
-		m.cursor = e.Pos
-	}
-	return len(s.hub.entries) > 0
-}
-
-func encodeEntry(e *roomlog.Entry) []byte {
-	return wire.Encode(&wire.Message_Entry{Entry: &wire.Entry{
-		Room: e.Room, Pos: e.Pos, Prev: e.Prev, Nick: e.Nick, Fingerprint: slices.Clone(e.Sender[:]),
+func encodeEntry(e *roomlog.Entry) encodedEntry {
+	return encodedEntry{e.Pos, e.Prev, wire.Encode(&wire.Message_Entry{Entry: &wire.Entry{
+		Room: e.Room, Pos: e.Pos, Prev: e.Prev, Nick: e.Nick, Fingerprint: e.Sender[:],
 		Type: e.Type, Body: e.Body, AtUnixNs: e.At, Id: e.ID,
-	}})
+	}})}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"yodel/daemon/roomlog"
 	"yodel/wire"
 )
 
@@ -121,13 +122,58 @@ func (s *session) named(r *wire.Refused) bool {
 	return s.nick != ""
 }
 
-// join makes the session a member, or moves the point from which it reads.
+// join makes the session a member, or moves the point from which it reads, once it is known where that is in the room log. Until then nothing more
+// of the peer's is taken.
 func (s *session) join(now time.Time, m *wire.Join) {
-	refused := &wire.Refused{Request: m.GetRequest(), Room: m.GetRoom()}
-	if !m.GetObserve() && !s.named(refused) {
+	name, refused := m.GetRoom(), &wire.Refused{Request: m.GetRequest(), Room: m.GetRoom()}
+	if !m.GetObserve() && !s.named(refused) || s.roomFor(name, refused) == nil {
 		return
 	}
-	r := s.roomFor(m.GetRoom(), refused)
+	var from roomlog.From
+	switch k := m.GetFrom().(type) {
+	case *wire.Join_Last:
+		from = roomlog.Last(uint64(k.Last))
+	case *wire.Join_SinceUnixNs:
+		from = roomlog.Since(k.SinceUnixNs)
+	case *wire.Join_After:
+		from = roomlog.After(k.After.GetLogId(), k.After.GetPos())
+	default:
+		newest := s.hub.messages.Newest(name)
+		s.enter(now, m, roomlog.Cursor{After: newest, Newest: newest})
+		return
+	}
+	s.seeking = true
+	if in := s.rooms[name]; in != nil {
+		in.paused = true
+	}
+	s.hub.messages.Seek(name, from, func(c roomlog.Cursor, err error) { s.sought(m, c, err) })
+}
+
+// sought goes on with a Join.
+func (s *session) sought(m *wire.Join, c roomlog.Cursor, err error) {
+	h := s.hub
+	s.seeking = false
+	switch {
+	case s.gone, s.next != nil: // it is joined again there
+	case err != nil:
+		h.log.Error("room log not read", "room", m.GetRoom(), "error", err)
+		if in := s.rooms[m.GetRoom()]; in != nil {
+			in.paused = false
+		}
+		s.refuse(&wire.Refused{Request: m.GetRequest(), Room: m.GetRoom(), Code: wire.Code_CODE_LIMIT}, "the room log cannot be read now: %v", err)
+	default:
+		s.enter(h.now, m, c)
+	}
+	if r := h.rooms[m.GetRoom()]; r != nil {
+		r.tidy()
+	}
+	s.requests(h.now)
+	s.mark()
+}
+
+// enter makes the session a member that reads from somewhere on, and answers the Join.
+func (s *session) enter(now time.Time, m *wire.Join, c roomlog.Cursor) {
+	r := s.roomFor(m.GetRoom(), &wire.Refused{Request: m.GetRequest(), Room: m.GetRoom()})
 	if r == nil {
 		return
 	}
@@ -146,8 +192,7 @@ func (s *session) join(now time.Time, m *wire.Join) {
 		r.enter(now, in)
 	}
 	in.hears(m.GetHear() && !in.observe)
-	in.paused = false
-	s.joined(now, in, m)
+	s.joined(now, in, m, c)
 }
 
 // roomFor gives a room by its name, or refuses.
@@ -167,35 +212,24 @@ func (s *session) roomFor(name string, refused *wire.Refused) *room {
 }
 
 // joined answers a Join and has the replay begin.
-func (s *session) joined(now time.Time, in *member, m *wire.Join) {
-	r, messages := in.room, s.hub.messages
-	newest := messages.Newest(r.name)
+func (s *session) joined(now time.Time, in *member, m *wire.Join, c roomlog.Cursor) {
+	r := in.room
+	id := s.hub.messages.ID()
 	answer := &wire.Joined{
-		Request: m.GetRequest(), Room: r.name, Newest: newest,
+		Request: m.GetRequest(), Room: r.name, LogId: id[:], Newest: c.Newest, Replay: c.Count, Truncated: c.Truncated,
 		DelayMs: uint32(r.relay.delay.Milliseconds()), LeadMs: uint32(r.relay.lead.Milliseconds()),
 		AtUnixNs: now.UnixNano(), TickMs: uint32((r.relay.tick() + time.Millisecond - 1).Milliseconds()),
 	}
 	r.introduce(in, answer)
-	id := messages.ID()
-	answer.LogId = id[:]
-	in.cursor = newest
-	switch from := m.GetFrom().(type) {
-	case *wire.Join_Last:
-		c := messages.Last(r.name, int(min(from.Last, 1<<30)))
-		in.cursor, answer.Replay = c.After, c.Count // more than there is was not promised: not truncated
-	case *wire.Join_SinceUnixNs:
-		c := messages.Since(r.name, from.SinceUnixNs)
-		in.cursor, answer.Replay, answer.Truncated = c.After, c.Count, c.Truncated
-	case *wire.Join_After:
-		c := messages.After(r.name, from.After.GetLogId(), from.After.GetPos())
-		in.cursor, answer.Replay, answer.Truncated = c.After, c.Count, c.Truncated
-	}
+	in.dropPages()
+	in.cursor, in.barren, in.paused = c.After, barren{}, false
 	rest := r.talkingFor(in, answer)
 	s.say(wire.Encode(&wire.Message_Joined{Joined: answer}))
 	for _, m := range rest {
 		s.say(m)
 	}
 	s.behind = true
+	s.mark()
 }
 
 // introduce tells a member who is there: in a large room only those who talk.
@@ -245,10 +279,13 @@ func (s *session) listMembers(m *wire.Who) {
 }
 
 func (s *session) listRooms(m *wire.Rooms) {
-	names := slices.Sorted(maps.Keys(s.hub.rooms))
+	h := s.hub
+	names := h.messages.Rooms(slices.Collect(maps.Keys(h.rooms)))
+	slices.Sort(names)
+	names = slices.Compact(names)
 	answer := &wire.RoomList{Request: m.GetRequest(), Count: uint32(len(names))}
 	for _, name := range names[:min(len(names), maxListedRooms)] {
-		answer.Rooms = append(answer.Rooms, s.hub.rooms[name].info())
+		answer.Rooms = append(answer.Rooms, h.info(name))
 	}
 	s.say(wire.Encode(&wire.Message_RoomList{RoomList: answer}))
 }

@@ -37,6 +37,7 @@ func (s *session) resume(now time.Time, m *wire.Hello) {
 		// What the old session had queued may not have arrived: entries wait for the Join that says what has.
 		heard := in.hear
 		in.hears(false)
+		in.dropPages()
 		in.session, in.paused = s, true
 		in.hears(heard)
 	}
@@ -80,7 +81,7 @@ func (s *session) fadingMessage(now time.Time, m *wire.Message, size int) {
 	case *wire.Message_TalkEnd:
 		s.talkEnd(now, k.TalkEnd)
 	case *wire.Message_Leave:
-		if in := s.next.rooms[k.Leave.GetRoom()]; in != nil && in.paused { // it was not joined again
+		if in := s.next.rooms[k.Leave.GetRoom()]; in != nil && in.paused && !s.next.seeking { // it was not joined again
 			s.next.leave(now, k.Leave)
 		}
 	}

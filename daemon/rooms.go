@@ -29,6 +29,10 @@ type room struct {
 	roster  roster
 	news    news
 	voices  []*voice
+	tail    tail
+
+	appends, outcomes uint64  // messages that were given to the room log, and those of which the outcome is known
+	later             []later // transient messages behind them
 }
 
 // member is one session in one room.
@@ -43,6 +47,9 @@ type member struct {
 	quiet   bool      // comes back after the daemon's restart: its joining is not told
 	paused  bool      // gets no entries until its session has joined again
 	cursor  uint64
+	pages   [][]encodedEntry // of the log, from the cursor on, two at most; see reads
+	barren  barren           // what a page was asked for in vain
+	reading bool             // a page is on its way, or waits for a place
 	since   time.Time
 	renewed map[*voice]uint32 // SSRCs of voices that it hears under another than the others do
 
@@ -59,16 +66,19 @@ func newRoom(h *hub, name string, delay time.Duration, fixed bool) *room {
 // room gives the room with that name, made if need be; nil when there are too many.
 func (h *hub) room(name string) *room {
 	r := h.rooms[name]
-	if r == nil && len(h.rooms) < maxRooms {
+	if r == nil && len(h.rooms) < maxRooms && (h.messages.Count() < maxRooms || h.messages.Newest(name) > 0) {
 		r = newRoom(h, name, h.cfg.Delay, false)
 		h.rooms[name] = r
 	}
 	return r
 }
 
-// tidy forgets a room that holds nothing.
+// tidy forgets a room in which nobody is and nothing happens. What was written in it is in the room log.
 func (r *room) tidy() {
-	if !r.fixed && len(r.members) == 0 && len(r.voices) == 0 && r.hub.messages.Newest(r.name) == 0 {
+	if len(r.members) == 0 {
+		r.tail = tail{}
+	}
+	if !r.fixed && len(r.members) == 0 && len(r.voices) == 0 && r.appends == r.outcomes {
 		r.hub.timers.set(&r.news.timer, time.Time{})
 		delete(r.hub.rooms, r.name)
 	}
@@ -121,6 +131,7 @@ func (r *room) leave(now time.Time, m *member, reason string) {
 		return
 	}
 	m.hears(false)
+	m.dropPages()
 	r.members = slices.Delete(r.members, i, i+1)
 	delete(m.session.rooms, r.name)
 	if !m.observe && r.roster.remove(m) {
@@ -183,11 +194,17 @@ func (r *room) talkers() map[string]bool {
 	return talkers
 }
 
-func (r *room) info() *wire.RoomInfo {
-	return &wire.RoomInfo{
-		Room: r.name, DelayMs: uint32(r.relay.delay.Milliseconds()), LeadMs: uint32(r.relay.lead.Milliseconds()),
-		Members: uint32(len(r.roster)), Talkers: uint32(len(r.talkers())), Newest: r.hub.messages.Newest(r.name),
+// info describes a room, also one in which nobody is, and of which only the room log knows.
+func (h *hub) info(name string) *wire.RoomInfo {
+	i := &wire.RoomInfo{
+		Room: name, DelayMs: uint32(h.cfg.Delay.Milliseconds()), LeadMs: uint32(wire.Lead(h.cfg.Delay).Milliseconds()),
+		Newest: h.messages.Newest(name),
 	}
+	if r := h.rooms[name]; r != nil {
+		i.DelayMs, i.LeadMs = uint32(r.relay.delay.Milliseconds()), uint32(r.relay.lead.Milliseconds())
+		i.Members, i.Talkers = uint32(len(r.roster)), uint32(len(r.talkers()))
+	}
+	return i
 }
 
 // shown gives the address as others may see it; empty when they may not.

@@ -13,7 +13,7 @@ import (
 
 // Run answers on real sockets, and ends soon after its context however much comes in.
 func TestRunEndsUnderTraffic(t *testing.T) {
-	cfg := Config{Listen: netip.MustParseAddrPort("127.0.0.1:0"), Identity: newID(t)}
+	cfg := Config{Listen: netip.MustParseAddrPort("127.0.0.1:0"), Identity: newID(t), State: t.TempDir()}
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan netip.AddrPort, 1), make(chan error, 1)
 	go func() { ended <- Run(ctx, cfg, func(at netip.AddrPort) { ready <- at }) }()

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"runtime"
 	"sync"
@@ -18,8 +19,8 @@ type server struct {
 }
 
 // Run serves until ctx ends, then tells all peers that the daemon is stopping. ready is called once, when the daemon can be
-// used, with the address that it listens on. Run returns within a second of ctx's end; the error is of the
-// configuration or the socket.
+// used, with the address that it listens on. Run returns within a second of ctx's end, or 10 s later when the disk does not answer; the error is
+// of the configuration, the socket or the room log (ErrLog when that has failed meanwhile).
 func Run(ctx context.Context, cfg Config, ready func(netip.AddrPort)) error {
 	if err := cfg.check(); err != nil {
 		return err
@@ -33,7 +34,17 @@ func Run(ctx context.Context, cfg Config, ready func(netip.AddrPort)) error {
 	for len(sockets) < cores { // one that was passed, or where the system has no more: it feeds all shards
 		sockets = append(sockets, port.sockets[0])
 	}
-	s := newServer(cfg, sockets)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	failed := make(chan error, 1)
+	s, err := newServer(cfg, sockets, func(err error) {
+		failed <- fmt.Errorf("%w: %w", ErrLog, err) // once
+		cancel()
+	})
+	if err != nil {
+		_ = port.close()
+		return err
+	}
 	cfg.Logger.Info("sockets", "how", port.how, "receive buffer", port.sockets[0].receiveBuffer())
 	if port.warning != nil {
 		cfg.Logger.Warn("socket options", "error", port.warning)
@@ -55,7 +66,12 @@ func Run(ctx context.Context, cfg Config, ready func(netip.AddrPort)) error {
 	}
 	_ = port.close() // ends the readers
 	others.Wait()
-	return nil
+	select {
+	case err := <-failed:
+		return err
+	default:
+		return nil
+	}
 }
 
 // portFor opens the port with a socket for each core, or takes the socket that was passed.
@@ -67,9 +83,12 @@ func portFor(cfg Config, cores int) (*port, error) {
 }
 
 // newServer makes a server with a shard for each of the sockets, which may be one again and again.
-func newServer(cfg Config, sockets []*socket) *server {
+func newServer(cfg Config, sockets []*socket, failed func(error)) (*server, error) {
 	h := newHub(cfg, sockets)
-	return &server{hub: h, rounds: newRounds(h.plane.shards), done: make(chan struct{})}
+	if err := h.openLog(failed); err != nil {
+		return nil, err
+	}
+	return &server{hub: h, rounds: newRounds(h.plane.shards), done: make(chan struct{})}, nil
 }
 
 // pumps starts the shards' pumps, which end with the loop.
@@ -111,15 +130,38 @@ func (s *server) turn() time.Duration {
 	return time.Until(next)
 }
 
-// stop takes what has already come, sends what is queued, and tells all peers three times within 100 ms.
+// closeFor bounds the wait for a disk that does not answer.
+const closeFor = 10 * time.Second
+
+// stop takes what has already come, stores it, sends what is queued, and tells all peers three times within 100 ms.
 func (s *server) stop() {
 	now := time.Now()
 	s.hub.collect(now)
+	s.hub.flush(now)
+	s.closeLog()
+	now = time.Now()
+	s.hub.plane.tell.run(now) // receipts
 	s.hub.flush(now)
 	for i := range wire.ByeTimes {
 		if i > 0 {
 			<-time.After(wire.ByeSpacing)
 		}
 		s.hub.stop(time.Now(), wire.ByeStopping)
+	}
+}
+
+// closeLog has the room log store what it was given. It waits for that, but not for ever.
+func (s *server) closeLog() {
+	closed := make(chan error, 1)
+	go func() { closed <- s.hub.messages.Close() }()
+	late := time.NewTimer(closeFor)
+	defer late.Stop()
+	select {
+	case err := <-closed:
+		if err != nil {
+			s.hub.log.Error("room log", "error", err)
+		}
+	case <-late.C:
+		s.hub.log.Error("room log", "error", "the disk does not answer; what has no receipt may be lost")
 	}
 }

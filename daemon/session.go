@@ -57,6 +57,7 @@ type session struct {
 	dirty      bool
 	behind     bool // entries wait for room in the stream, or for credit
 	starved    bool // the next stored one waits for credit
+	seeking    bool // a Join waits for the room log; what the peer has sent after it waits in the stream
 	usedUp     bool // its keys, as the latest report found
 	displaced  bool // somebody else is at its address: nothing is sent
 	gone       bool
@@ -186,7 +187,7 @@ func (s *session) packet(now time.Time, plain []byte) {
 // requests takes the messages that have come, as long as the answers find room: a peer that asks and does not
 // acknowledge is not asked what else it wants. What waits in the stream is bounded there.
 func (s *session) requests(now time.Time) {
-	for !s.gone && s.stream.Queued() < highWater {
+	for !s.gone && !s.seeking && s.stream.Queued() < highWater {
 		b, ok := s.stream.Receive()
 		if !ok {
 			return
@@ -246,6 +247,7 @@ func (s *session) flush(now time.Time) {
 	}
 	s.requests(now)
 	if s.behind && !s.starved && !s.gone {
+		s.hub.stirred = now // the acknowledgements and the credit are waited for
 		s.catchUp()
 	}
 	if s.gone {

@@ -358,7 +358,7 @@ func TestStorm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := Config{
 			Gather: DefaultGather, Grid: DefaultGrid,
-			Rooms: map[string]time.Duration{"live": 0, "echo": 500 * time.Millisecond},
+			Rooms: map[string]RoomConfig{"live": {}, "echo": {Delay: 500 * time.Millisecond}},
 		}
 		w := newWorldOf(t, cfg, 4)
 		defer w.stop()

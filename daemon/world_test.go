@@ -43,6 +43,9 @@ func newWorldOf(t *testing.T, cfg Config, shards int) *world {
 		t.Fatal(err)
 	}
 	cfg.Identity, cfg.Listen, cfg.Software = id, netip.MustParseAddrPort("127.0.0.1:9635"), "test"
+	if cfg.State == "" {
+		cfg.State = t.TempDir()
+	}
 	if err := cfg.check(); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +64,10 @@ func newWorldOf(t *testing.T, cfg Config, shards int) *world {
 		sockets[i] = memorySocket(out)
 		w.outs = append(w.outs, newWriter(sockets[i]))
 	}
-	w.server, w.shards = newServer(cfg, sockets), make([]sync.Mutex, shards)
+	w.shards = make([]sync.Mutex, shards)
+	if w.server, err = newServer(cfg, sockets, func(err error) { t.Error(err) }); err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var pumps sync.WaitGroup
 	w.server.pumps(&pumps)

@@ -42,6 +42,8 @@ const (
 	Code_CODE_LIMIT        Code = 11 // too many of something; reason tells of what
 	Code_CODE_PROTOCOL     Code = 12 // a message out of place
 	Code_CODE_STOPPING     Code = 13 // the daemon is stopping
+	Code_CODE_READ_ONLY    Code = 14 // the room log takes nothing now: its disk is full
+	Code_CODE_BUSY         Code = 15 // too much waits to be stored; try again later
 )
 
 // Enum value maps for Code.
@@ -61,6 +63,8 @@ var (
 		11: "CODE_LIMIT",
 		12: "CODE_PROTOCOL",
 		13: "CODE_STOPPING",
+		14: "CODE_READ_ONLY",
+		15: "CODE_BUSY",
 	}
 	Code_value = map[string]int32{
 		"CODE_UNSPECIFIED":  0,
@@ -77,6 +81,8 @@ var (
 		"CODE_LIMIT":        11,
 		"CODE_PROTOCOL":     12,
 		"CODE_STOPPING":     13,
+		"CODE_READ_ONLY":    14,
+		"CODE_BUSY":         15,
 	}
 )
 
@@ -2821,7 +2827,7 @@ const file_wire_yodel_proto_rawDesc = "" +
 	"\alead_ms\x18\x03 \x01(\rR\x06leadMs\x12\x18\n" +
 	"\amembers\x18\x04 \x01(\rR\amembers\x12\x18\n" +
 	"\atalkers\x18\x05 \x01(\rR\atalkers\x12\x16\n" +
-	"\x06newest\x18\x06 \x01(\x04R\x06newest*\x94\x02\n" +
+	"\x06newest\x18\x06 \x01(\x04R\x06newest*\xb7\x02\n" +
 	"\x04Code\x12\x14\n" +
 	"\x10CODE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fCODE_VERSION\x10\x01\x12\x0f\n" +
@@ -2840,7 +2846,9 @@ const file_wire_yodel_proto_rawDesc = "" +
 	"\n" +
 	"CODE_LIMIT\x10\v\x12\x11\n" +
 	"\rCODE_PROTOCOL\x10\f\x12\x11\n" +
-	"\rCODE_STOPPING\x10\rB\fZ\n" +
+	"\rCODE_STOPPING\x10\r\x12\x12\n" +
+	"\x0eCODE_READ_ONLY\x10\x0e\x12\r\n" +
+	"\tCODE_BUSY\x10\x0fB\fZ\n" +
 	"yodel/wireb\x06proto3"
 
 var (

@@ -19,7 +19,11 @@ const (
 	exitDone   = 0
 	exitFailed = 1
 	exitUsage  = 2
+	exitNone   = 4
 )
+
+// errNotFound tells that there was nothing to be erased.
+var errNotFound = errors.New("no such message")
 
 // usageError is a command line that cannot be carried out, with what would help.
 type usageError struct {
@@ -51,19 +55,23 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	case errors.Is(err, daemon.ErrConfig):
 		return exitUsage
+	case errors.Is(err, errNotFound):
+		return exitNone
 	}
 	return exitFailed
 }
 
+func wrongUsage(_ *cli.Context, err error, _ bool) error {
+	return usage("yodeld help shows the commands and flags", "%v", err)
+}
+
 func newApp(stdout, stderr io.Writer) *cli.App {
-	wrong := func(_ *cli.Context, err error, _ bool) error {
-		return usage("yodeld help shows the commands and flags", "%v", err)
-	}
 	app := &cli.App{
 		Name: "yodeld", Usage: "relay messages and echoing voices between the members of rooms",
 		Version: version, Writer: stdout, ErrWriter: stderr,
-		HideHelpCommand: false, ExitErrHandler: func(*cli.Context, error) {}, OnUsageError: wrong,
-		Commands: []*cli.Command{serveCommand(stdout, stderr), keyCommand(stdout)},
+		DisableSliceFlagSeparator: true, // a room's settings have commas
+		HideHelpCommand:           false, ExitErrHandler: func(*cli.Context, error) {}, OnUsageError: wrongUsage,
+		Commands: []*cli.Command{serveCommand(stdout, stderr), keyCommand(stdout), historyCommand(stdout), backupCommand(stdout)},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return usage("yodeld help shows the commands and flags", "unknown command %q", c.Args().First())
@@ -72,7 +80,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		},
 	}
 	for _, c := range app.Commands {
-		c.OnUsageError = wrong
+		c.OnUsageError = wrongUsage
 	}
 	return app
 }

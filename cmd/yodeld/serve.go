@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,12 +18,13 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"yodel/daemon"
+	"yodel/daemon/roomlog"
 )
 
 func serveCommand(stdout, stderr io.Writer) *cli.Command {
 	return &cli.Command{
 		Name: "serve", Usage: "run the daemon in the foreground",
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.StringFlag{
 				Name: "listen", Value: "127.0.0.1:9635", EnvVars: []string{"YODELD_LISTEN"},
 				Usage: "UDP `ADDRESS:PORT`; port 0 lets the system choose, 0.0.0.0 and [::] are all addresses",
@@ -33,7 +35,7 @@ func serveCommand(stdout, stderr io.Writer) *cli.Command {
 			},
 			stateFlag(),
 			&cli.DurationFlag{Name: "delay", Value: daemon.DefaultDelay, Usage: "echo `DELAY` of rooms without one of their own; 0 is a live room"},
-			&cli.StringSliceFlag{Name: "room", Usage: "a room that is always there, `NAME=DELAY`; may be given again"},
+			&cli.StringSliceFlag{Name: "room", Usage: "a room that is always there, `NAME=DELAY[,keep=N][,keep-age=TIME][,keep-bytes=SIZE]`; may be given again"},
 			&cli.DurationFlag{
 				Name: "gather", Value: daemon.DefaultGather,
 				Usage: "in a live room where several talk gather their packets for up to `TIME`; 0 sends each at once",
@@ -48,7 +50,7 @@ func serveCommand(stdout, stderr io.Writer) *cli.Command {
 				Usage: "show members' addresses to others: `private|always|never`",
 			},
 			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "log more"},
-		},
+		}, keepFlags()...),
 		Action: func(c *cli.Context) error { return serve(c, stdout, stderr) },
 	}
 }
@@ -115,13 +117,18 @@ func config(c *cli.Context, stderr io.Writer) (daemon.Config, error) {
 	if cfg.Socket, err = passed(); err != nil {
 		return cfg, err
 	}
-	if cfg.Rooms, err = rooms(c.StringSlice("room")); err != nil {
+	if err := setKeep(c, &cfg); err != nil {
+		return cfg, err
+	}
+	if cfg.Rooms, err = rooms(c.StringSlice("room"), cfg.Keep); err != nil {
 		return cfg, err
 	}
 	if cfg.Open && !cfg.Listen.Addr().IsLoopback() && !cfg.Listen.Addr().IsPrivate() {
 		cfg.Logger.Warn("everyone who can reach this address may come in", "address", cfg.Listen)
 	}
-	cfg.Identity, _, err = identity(c)
+	var key string
+	cfg.Identity, key, err = identity(c)
+	cfg.State = filepath.Dir(key)
 	return cfg, err
 }
 
@@ -177,22 +184,41 @@ func listenAddress(s string) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), nil
 }
 
-// rooms reads NAME=DELAY pairs.
-func rooms(pairs []string) (map[string]time.Duration, error) {
-	out := make(map[string]time.Duration, len(pairs))
-	for _, p := range pairs {
-		name, text, ok := strings.Cut(p, "=")
+// rooms reads NAME=DELAY[,SETTING=VALUE...]; what is not set is as for other rooms.
+func rooms(texts []string, keep roomlog.Keep) (map[string]daemon.RoomConfig, error) {
+	out := make(map[string]daemon.RoomConfig, len(texts))
+	for _, text := range texts {
+		name, rest, ok := strings.Cut(text, "=")
 		if !ok {
-			return nil, usage("a room is like studio=2s", "--room %s: no delay", p)
-		}
-		delay, err := time.ParseDuration(text)
-		if err != nil {
-			return nil, usage("a delay is like 500ms, 2s or 0", "--room %s: %v", p, err)
+			return nil, usage("a room is like studio=2s", "--room %s: no delay", text)
 		}
 		if _, twice := out[name]; twice {
-			return nil, usage("", "--room %s: the room is there twice", p)
+			return nil, usage("", "--room %s: the room is there twice", text)
 		}
-		out[name] = delay
+		delay, settings, more := strings.Cut(rest, ",")
+		d, err := time.ParseDuration(delay)
+		if err != nil {
+			return nil, usage("a delay is like 500ms, 2s or 0", "--room %s: %v", text, err)
+		}
+		room := daemon.RoomConfig{Delay: d}
+		if more {
+			own := keep
+			if err := roomSettings(&own, settings); err != nil {
+				return nil, fmt.Errorf("--room %s: %w", text, err)
+			}
+			room.Keep = &own
+		}
+		out[name] = room
 	}
 	return out, nil
+}
+
+func roomSettings(k *roomlog.Keep, settings string) error {
+	for _, s := range strings.Split(settings, ",") {
+		name, value, _ := strings.Cut(s, "=")
+		if err := keepSetting(k, name, value); err != nil {
+			return err
+		}
+	}
+	return nil
 }

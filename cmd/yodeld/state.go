@@ -17,7 +17,7 @@ var errNoState = errors.New("no state folder: neither --state, STATE_DIRECTORY, 
 func stateFlag() cli.Flag {
 	return &cli.StringFlag{
 		Name: "state", EnvVars: []string{"YODELD_STATE"},
-		Usage: "folder of the daemon's key `DIR` (default $STATE_DIRECTORY, $XDG_STATE_HOME/yodeld or ~/.local/state/yodeld)",
+		Usage: "folder of the daemon's key and of the room log `DIR` (default $STATE_DIRECTORY, $XDG_STATE_HOME/yodeld or ~/.local/state/yodeld)",
 	}
 }
 

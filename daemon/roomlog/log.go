@@ -1,247 +1,220 @@
 package roomlog
 
 import (
-	"bytes"
-	"crypto/rand"
+	"context"
+	"database/sql"
+	"errors"
 	"fmt"
-	"slices"
-	"sort"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
 )
 
-// Limits of what is kept. Zero means the default.
-type Limits struct {
-	Entries int // messages of one room; default 10,000
-	Bytes   int // bodies of one room; default 16 MiB
-	Total   int // bodies of all rooms; default 256 MiB
-}
-
+// Bounds of what waits to be written.
 const (
-	defaultEntries = 10_000
-	defaultBytes   = 16 << 20
-	defaultTotal   = 256 << 20
-	// slack is how many places of dropped entries are not worth a clearing.
-	slack = 1024
+	maxQueued      = 100_000
+	maxQueuedBytes = 64 << 20
 )
 
-// Entry is one message of a room. Its Body belongs to the log and is not to be changed.
-type Entry struct {
-	Room   string
-	Pos    uint64   // its position
-	Prev   uint64   // the position before it in the room; 0: none
-	Sender [32]byte // fingerprint of the identity
-	ID     uint64   // the sender's own id; (Room, Sender, ID) is unique
-	Nick   string
-	Type   string // media type; empty: text/plain
-	Body   []byte
-	At     int64 // Unix time in ns
-}
+// readers is how many goroutines read.
+const readers = 2
 
-// Result is the outcome of one Append.
-type Result struct {
-	Entry     Entry // as it is in the log
-	Duplicate bool  // it was there before: Entry is the first one
-	Err       error // ErrIDReused; nothing was added
-}
-
-// Log is the log of all rooms.
+// Log is the log of all rooms in one file. Its methods may be called by any goroutine, and none of them but Close waits for the disk.
 type Log struct {
-	id     [16]byte
-	limits Limits
-	last   uint64
-	bytes  int // of all rooms
-	count  int // entries of all rooms
-	rooms  map[string]*room
-	oldest []place // of all entries, in order; those that a room has dropped by itself are skipped
+	options  Options
+	log      *slog.Logger
+	id       [16]byte
+	unlock   func()
+	writeDB  *sql.DB
+	readDB   *sql.DB
+	sessions []*session
+	next     atomic.Uint64 // all committed positions are below it
+	erasures atomic.Int64  // the count of erasures that the owner knows of
+	wg       sync.WaitGroup
+	close    func() error
+
+	skipped skipped
+
+	appends appendQueue
+	reads   readQueue
+
+	mu    sync.Mutex
+	rooms map[string]*room
 }
 
-// place is where an entry is.
-type place struct {
-	room *room
-	pos  uint64
-}
-
+// room is what is known of a room without reading. The writer changes it, holding Log.mu for what others read.
 type room struct {
-	entries []Entry
-	bytes   int
-	newest  uint64
-	dropped bool // something older has gone
-	keys    map[key]uint64
+	name   string
+	id     int64  // its row; 0: it has none yet. Log.mu
+	newest uint64 // committed; of an empty room what was removed last. Log.mu
+	count  int    // entries, committed. Log.mu
+	bytes  int64  // of their bodies
+
+	removed  uint64 // positions up to it were removed by the limits
+	unfolded int    // entries that its row does not count yet
+	oldest   int64  // time of the oldest entry, as Entry.At; 0: not known
+
+	// Of the transaction under way.
+	touched  bool
+	made     bool // its row
+	folded   bool // into its row
+	tail     uint64
+	cut      uint64 // what removed will be; 0: as it is
+	added    int    // less those that were removed
+	addBytes int64
 }
 
-type key struct {
-	sender [32]byte
-	id     uint64
+// request is one Append.
+type request struct {
+	entry Entry
+	done  func(Result)
 }
 
-// New makes an empty log with a random id.
-func New(limits Limits) *Log {
-	if limits.Entries == 0 {
-		limits.Entries = defaultEntries
+// Open opens the log of a state folder, or begins one. The file is DIR/messages.db. Only one Log may be open on a folder: it takes the lock. Errors
+// are ErrLocked, ErrCorrupt, ErrNewer, ErrUnwritable, or those of the system, and say what to do.
+func Open(o Options) (*Log, error) {
+	unlock, err := lockFolder(o.Dir)
+	if err != nil {
+		return nil, err
 	}
-	if limits.Bytes == 0 {
-		limits.Bytes = defaultBytes
+	l := &Log{options: o, log: o.Logger, unlock: unlock, rooms: make(map[string]*room)}
+	if l.log == nil {
+		l.log = slog.New(slog.DiscardHandler)
 	}
-	if limits.Total == 0 {
-		limits.Total = defaultTotal
+	l.close = sync.OnceValue(l.shut)
+	l.skipped.seen = make(map[uint64]bool)
+	l.appends.kick = make(chan struct{}, 1)
+	l.reads.some.L = &l.reads.mu
+	if err := l.start(filepath.Join(o.Dir, fileName)); err != nil {
+		_ = l.disconnect() // err says more
+		return nil, err
 	}
-	l := &Log{limits: limits, rooms: make(map[string]*room)}
-	_, _ = rand.Read(l.id[:]) // never fails
-	return l
+	return l, nil
 }
 
-// ID is the log's own id.
+// start opens the file, reads the rooms, and starts the goroutines.
+func (l *Log) start(path string) error {
+	ctx := context.Background()
+	empty, err := makeFile(path)
+	if err != nil {
+		return advise(path, err)
+	}
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
+		l.log.Warn("room log: others may read or write the messages: chmod 600", "file", path, "mode", info.Mode())
+	}
+	settings := []string{"cache_size(-8000)"}
+	if empty {
+		settings = append(settings, "auto_vacuum(incremental)") // before anything is in it; later it would be a change
+	}
+	if l.writeDB, err = connect(path, 1, settings...); err != nil {
+		return err
+	}
+	w, err := newWriter(ctx, l)
+	if err != nil {
+		return advise(path, err)
+	}
+	if err := syncFolder(l.options.Dir); err != nil {
+		return err
+	}
+	if err := (&eraser{conn: w.conn}).finish(ctx, 0); err != nil {
+		l.log.Warn("room log: the text of erased messages may still be in the files: erase again, or restart", "dir", l.options.Dir, "err", err)
+	}
+	rs := make([]*reader, readers)
+	if l.readDB, err = connect(path, readers, "cache_size(-2000)", "query_only(on)"); err != nil {
+		return err
+	}
+	for i := range rs {
+		if rs[i], err = newReader(ctx, l); err != nil {
+			return advise(path, err)
+		}
+	}
+	l.wg.Go(w.run)
+	for _, r := range rs {
+		l.wg.Go(r.run)
+	}
+	return nil
+}
+
+// disconnect closes the file, the lock last.
+func (l *Log) disconnect() error {
+	var errs []error
+	for _, s := range l.sessions {
+		errs = append(errs, s.end())
+	}
+	for _, db := range []*sql.DB{l.readDB, l.writeDB} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	l.unlock()
+	return errors.Join(errs...)
+}
+
+// Close commits what waits to be committed, hands over what is to be delivered, ends all goroutines and releases the lock. What is appended
+// afterwards gets ErrClosed.
+func (l *Log) Close() error { return l.close() }
+
+func (l *Log) shut() error {
+	l.appends.end()
+	for _, t := range l.reads.end() {
+		t(nil, ErrClosed)
+	}
+	l.wg.Wait()
+	return l.disconnect()
+}
+
+// ID is the log's own id: random, made with the log. A position is valid together with it.
 func (l *Log) ID() [16]byte { return l.id }
 
-// Append adds a message; Pos and Prev of e are given by the log. done is called once the outcome stands,
-// perhaps before Append returns.
+// Append adds a message; Pos and Prev of e are given by the log. done is called after the commit, in the order of the calls of Append; refusals
+// because of ErrBusy and ErrClosed come at once. The body belongs to the log from now on.
 func (l *Log) Append(e Entry, done func(Result)) {
-	r := l.rooms[e.Room]
-	if r == nil {
-		r = &room{keys: make(map[key]uint64)}
-		l.rooms[e.Room] = r
-	}
-	k := key{e.Sender, e.ID}
-	if pos, again := r.keys[k]; again {
-		done(r.repeated(pos, e))
-		return
-	}
-	l.last++
-	e.Pos, e.Prev = l.last, r.newest
-	r.newest = e.Pos
-	r.keys[k] = e.Pos
-	r.entries = append(r.entries, e)
-	r.bytes += len(e.Body)
-	l.bytes += len(e.Body)
-	l.count++
-	l.oldest = append(l.oldest, place{r, e.Pos})
-	l.trim(r)
-	done(Result{Entry: e})
-}
-
-func (r *room) repeated(pos uint64, e Entry) Result {
-	first := r.entries[r.after(pos-1)]
-	if first.Type != e.Type || !bytes.Equal(first.Body, e.Body) {
-		return Result{Err: fmt.Errorf("%w: %#x at position %d", ErrIDReused, e.ID, pos)}
-	}
-	return Result{Entry: first, Duplicate: true}
-}
-
-// trim drops the oldest entries of the room over its limits, and then the oldest of all over theirs. The newest
-// entry always stays.
-func (l *Log) trim(r *room) {
-	for len(r.entries) > 1 && (len(r.entries) > l.limits.Entries || r.bytes > l.limits.Bytes) {
-		l.drop(r)
-	}
-	for len(l.oldest) > 1 && (l.bytes > l.limits.Total || l.oldest[0].gone()) {
-		if first := l.oldest[0]; !first.gone() {
-			l.drop(first.room)
-		}
-		l.oldest = l.oldest[1:] // append moves to a new array when this one is full
-	}
-	if len(l.oldest) > 2*l.count+slack {
-		l.oldest = slices.DeleteFunc(l.oldest, place.gone)
+	switch l.appends.push(request{e, done}) {
+	case pushed:
+	case full:
+		l.refuse(done, fmt.Errorf("%w: over %d messages or %d bytes wait", ErrBusy, maxQueued, maxQueuedBytes))
+	case ended:
+		l.refuse(done, ErrClosed)
 	}
 }
 
-// gone tells whether the entry has been dropped.
-func (p place) gone() bool { return len(p.room.entries) == 0 || p.room.entries[0].Pos > p.pos }
-
-// drop drops the oldest entry of a room.
-func (l *Log) drop(r *room) {
-	e := &r.entries[0]
-	r.bytes -= len(e.Body)
-	l.bytes -= len(e.Body)
-	l.count--
-	delete(r.keys, key{e.Sender, e.ID})
-	*e = Entry{}
-	r.entries = r.entries[1:]
-	r.dropped = true
+func (l *Log) refuse(done func(Result), err error) {
+	l.options.Deliver(func() { done(Result{Err: err}) })
 }
 
-// after gives the index of the first entry whose position is over pos.
-func (r *room) after(pos uint64) int {
-	return sort.Search(len(r.entries), func(i int) bool { return r.entries[i].Pos > pos })
-}
-
-// Read appends to dst the entries of a room after the position, oldest first, at most limit.
-func (l *Log) Read(name string, after uint64, dst []Entry, limit int) []Entry {
-	r := l.rooms[name]
-	if r == nil {
-		return dst
-	}
-	from := r.after(after)
-	return append(dst, r.entries[from:min(from+limit, len(r.entries))]...)
-}
-
-// Cursor is a place to read from and what lies after it.
-type Cursor struct {
-	After     uint64 // for Read
-	Count     uint64 // entries after it
-	Truncated bool   // older entries that were asked for are gone
-}
-
-// Newest gives the position of the newest entry of a room; 0 when there is none.
+// Newest gives the position of the newest entry of a room, of one that the limits have emptied that of its last; 0: there never was one.
 func (l *Log) Newest(name string) uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if r := l.rooms[name]; r != nil {
 		return r.newest
 	}
 	return 0
 }
 
-// Last gives the cursor before the last n entries.
-func (l *Log) Last(name string, n int) Cursor {
-	r := l.rooms[name]
-	if r == nil {
-		return Cursor{}
-	}
-	from := max(0, len(r.entries)-n)
-	return r.cursor(from, r.dropped && n > len(r.entries))
-}
-
-// Since gives the cursor before the first entry that is not older than the Unix time in ns.
-func (l *Log) Since(name string, unixNano int64) Cursor {
-	r := l.rooms[name]
-	if r == nil {
-		return Cursor{}
-	}
-	from := slices.IndexFunc(r.entries, func(e Entry) bool { return e.At >= unixNano })
-	if from < 0 {
-		from = len(r.entries)
-	}
-	return r.cursor(from, r.dropped && from == 0)
-}
-
-// After gives the cursor after a position of the log with that id. A position of another log, or one whose
-// successors are partly gone, is truncated: the cursor stands before the oldest entry.
-func (l *Log) After(name string, logID []byte, pos uint64) Cursor {
-	r := l.rooms[name]
-	foreign := !bytes.Equal(logID, l.id[:])
-	if r == nil {
-		return Cursor{Truncated: foreign && pos > 0}
-	}
-	if foreign || pos > l.last {
-		return r.cursor(0, true)
-	}
-	from := r.after(pos)
-	before := r.newest // the position before the oldest that is kept
-	if len(r.entries) > 0 {
-		before = r.entries[0].Prev
-	}
-	return r.cursor(from, pos < before)
-}
-
-func (r *room) cursor(from int, truncated bool) Cursor {
-	c := Cursor{After: r.newest, Count: uint64(len(r.entries) - from), Truncated: truncated}
-	if from < len(r.entries) {
-		c.After = r.entries[from].Prev
-	}
-	return c
-}
-
-// Rooms appends the names of all rooms that have entries.
+// Rooms appends the names of all rooms that have entries, in no order.
 func (l *Log) Rooms(dst []string) []string {
-	for name := range l.rooms {
-		dst = append(dst, name)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for name, r := range l.rooms {
+		if r.count > 0 {
+			dst = append(dst, name)
+		}
 	}
 	return dst
+}
+
+// Count gives the number of rooms that have entries.
+func (l *Log) Count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 0
+	for _, r := range l.rooms {
+		if r.count > 0 {
+			n++
+		}
+	}
+	return n
 }

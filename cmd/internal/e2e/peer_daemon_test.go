@@ -137,7 +137,7 @@ func TestReadingFromWhereOneLeft(t *testing.T) {
 }
 
 func TestPresenceWhoRoomsPing(t *testing.T) {
-	w := newWorld(t, daemon.Config{Rooms: map[string]time.Duration{"studio": 250 * time.Millisecond}})
+	w := newWorld(t, daemon.Config{Rooms: map[string]daemon.RoomConfig{"studio": {Delay: 250 * time.Millisecond}}})
 	alice := w.dial(w.config("alice"))
 	join(t, alice, peer.JoinOptions{Room: "studio"})
 	bob := w.dial(w.config("bob"))
@@ -260,32 +260,50 @@ func TestCloseEndsEverything(t *testing.T) {
 	}
 }
 
+// A peer comes back to a daemon that was started again, and is told if it has another room log then.
 func TestDaemonIsStartedAgain(t *testing.T) {
-	w := newWorld(t, daemon.Config{})
-	cfg := w.config("alice")
-	cfg.Reconnect = true
-	c := w.dial(cfg)
-	join(t, c, peer.JoinOptions{Room: "lobby"})
-	receipt(t, publish(t, c, "lobby", "before"))
-	if m := next[*peer.Message](t, c); string(m.Body) != "before" {
-		t.Errorf("%+v", m)
-	}
-	w.stop()
-	if ev := next[*peer.Lost](t, c); !errors.Is(ev.Err, peer.ErrLost) {
-		t.Error(ev.Err)
-	}
-	p := publish(t, c, "lobby", "meanwhile")
-	w.start()
-	next[*peer.Truncated](t, c) // the log is in memory, so it is another one
-	if b := next[*peer.Back](t, c); len(b.Rooms) != 1 {
-		t.Errorf("%+v", b)
-	}
-	receipt(t, p)
-	if m := next[*peer.Message](t, c); string(m.Body) != "meanwhile" {
-		t.Errorf("%+v", m)
-	}
-	if _, err := c.Ping(soon(t)); err != nil {
-		t.Error(err)
+	for name, other := range map[string]bool{"with its room log": false, "with another one": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, daemon.Config{})
+			cfg := w.config("alice")
+			cfg.Reconnect = true
+			c := w.dial(cfg)
+			join(t, c, peer.JoinOptions{Room: "lobby"})
+			receipt(t, publish(t, c, "lobby", "before"))
+			if m := next[*peer.Message](t, c); string(m.Body) != "before" {
+				t.Errorf("%+v", m)
+			}
+			w.stop()
+			if ev := next[*peer.Lost](t, c); !errors.Is(ev.Err, peer.ErrLost) {
+				t.Error(ev.Err)
+			}
+			p := publish(t, c, "lobby", "meanwhile")
+			if other {
+				w.cfg.State = t.TempDir()
+			}
+			w.start()
+			told := false
+			for back := false; !back; {
+				switch ev := next[peer.Event](t, c).(type) {
+				case *peer.Truncated:
+					told = true
+				case *peer.Back:
+					if back = true; len(ev.Rooms) != 1 {
+						t.Errorf("%+v", ev)
+					}
+				}
+			}
+			if told != other {
+				t.Errorf("told that messages are gone: %v", told)
+			}
+			receipt(t, p)
+			if m := next[*peer.Message](t, c); string(m.Body) != "meanwhile" {
+				t.Errorf("%+v", m)
+			}
+			if _, err := c.Ping(soon(t)); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 

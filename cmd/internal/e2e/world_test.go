@@ -31,7 +31,7 @@ type world struct {
 func newWorld(t *testing.T, cfg daemon.Config) *world {
 	t.Helper()
 	cfg.Listen = netip.MustParseAddrPort("127.0.0.1:0")
-	cfg.Identity = identity(t)
+	cfg.Identity, cfg.State = identity(t), t.TempDir()
 	w := &world{t: t, cfg: cfg}
 	w.start()
 	t.Cleanup(func() { w.stop() })

@@ -48,7 +48,8 @@ func runDaemon(t *testing.T, cfg daemon.Config) (server netip.AddrPort, stop fun
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.Identity, cfg.Rooms = id, map[string]time.Duration{"echo": 200 * time.Millisecond}
+	cfg.Identity, cfg.Rooms = id, map[string]daemon.RoomConfig{"echo": {Delay: 200 * time.Millisecond}}
+	cfg.State = t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
 	ready, ended := make(chan netip.AddrPort, 1), make(chan error, 1)
 	go func() { ended <- daemon.Run(ctx, cfg, func(a netip.AddrPort) { ready <- a }) }()
