@@ -12,6 +12,14 @@ import (
 // ack-eliciting packets").
 const ackEvery = 2
 
+// On a path that has brought calmAfter packets in order, one report is for up to calmEvery packets or what comes in calmDelay: each wakes somebody, and
+// tells nothing that the next would not (RFC 9000, 13.2.2: "may send ACK frames less frequently").
+const (
+	calmAfter = 100
+	calmEvery = 10
+	calmDelay = 8 * time.Millisecond
+)
+
 // acks remembers which packets arrived and when a report is due.
 type acks struct {
 	// arrivals are from the oldest packet that the sender waits for to the highest that arrived: the time since the stream's
@@ -19,6 +27,7 @@ type acks struct {
 	arrivals ring[time.Duration]
 	started  bool
 
+	calm     int       // packets in order since one was not, up to calmAfter
 	waiting  int       // packets since the last report
 	deadline time.Time // of the report about them; zero: none
 	due      bool
@@ -54,12 +63,9 @@ func (a *acks) take(now time.Time, p arrival) {
 	// RFC 9000, 13.2.1: "an endpoint SHOULD generate and send an ACK frame without delay when it receives an ack-eliciting packet
 	// either: when the received packet has a packet number less than another ack-eliciting packet that has been received, or
 	// when [it] has a packet number larger than the highest-numbered [...] and there are missing packets between".
-	if p.number != a.arrivals.end() {
-		a.due = true
-	}
 	// A packet with nothing new is a probe or a needless copy: the last report may have been lost.
-	if !p.news {
-		a.due = true
+	if p.number != a.arrivals.end() || !p.news {
+		a.due, a.calm = true, 0
 	}
 	for a.arrivals.end() <= p.number {
 		*a.arrivals.push() = 0
@@ -68,11 +74,18 @@ func (a *acks) take(now time.Time, p arrival) {
 	if *slot == 0 {
 		*slot = max(p.at, 1)
 	}
+	a.calm = min(a.calm+1, calmAfter)
 	a.waiting++
-	if a.waiting >= ackEvery {
-		a.due = true
-	}
 	a.remind(now)
+	switch {
+	case a.waiting < ackEvery:
+	case a.calm < calmAfter || a.waiting >= calmEvery:
+		a.due = true
+	default:
+		if soon := now.Add(calmDelay); soon.Before(a.deadline) {
+			a.deadline = soon
+		}
+	}
 }
 
 // remind lets a report go within maxAckDelay.
