@@ -18,6 +18,7 @@ type Client struct {
 	commands chan func(now time.Time)
 	frames   chan *frame
 	events   chan Event
+	groups   chan []Event
 	nudge    chan struct{} // a Hearing has events
 
 	closing   chan struct{} // Close was called
@@ -79,7 +80,7 @@ func setupContext(ctx context.Context, cfg Config) (_ context.Context, answered,
 func newClient(cfg Config) *Client {
 	c := &Client{
 		cfg: cfg, shared: new(shared),
-		commands: make(chan func(time.Time)), frames: make(chan *frame), events: make(chan Event),
+		commands: make(chan func(time.Time)), frames: make(chan *frame), events: make(chan Event), groups: make(chan []Event),
 		nudge: make(chan struct{}, 1), closing: make(chan struct{}), over: make(chan struct{}), ended: make(chan struct{}),
 	}
 	c.engine = newEngine(cfg, c.shared)
@@ -120,6 +121,10 @@ func (c *Client) RTT() time.Duration {
 // joins a room must read it: what is not read holds back the messages of rooms, and nothing else. No message is lost; but when 1024 events
 // wait, presence is told as differences when fewer do, and talks are left out.
 func (c *Client) Events() <-chan Event { return c.events }
+
+// EventGroups brings the same events, and ends in the same way, but all at once that wait: for who takes tens of thousands a second. An event comes
+// by one of the two channels. A group is never empty, and the receiver's own.
+func (c *Client) EventGroups() <-chan []Event { return c.groups }
 
 // Err tells why Events was closed: nil after Close, else an error that is ErrLost, a *RefusedError or secure.ErrHostKeyChanged.
 func (c *Client) Err() error { return read(c.shared, func(s *shared) error { return s.err }) }

@@ -40,7 +40,7 @@ func (r *rig) publishNumbered(n, size int) (pubs []*Publication) {
 	for i := range n {
 		body := make([]byte, size)
 		binary.BigEndian.PutUint32(body, uint32(i))
-		r.e.publish(r.now, Outgoing{Room: "lobby", Body: body}, func(p *Publication) { pubs = append(pubs, p) })
+		r.publish(Outgoing{Room: "lobby", Body: body}, func(p *Publication) { pubs = append(pubs, p) })
 	}
 	return pubs
 }
@@ -154,7 +154,7 @@ func TestEntriesWaitForTheUser(t *testing.T) {
 		t.Fatalf("%d bytes came unread", used)
 	}
 	var got *Publication
-	r.e.publish(r.now, Outgoing{Room: "lobby", Body: []byte("x")}, func(p *Publication) { got = p })
+	r.publish(Outgoing{Room: "lobby", Body: []byte("x")}, func(p *Publication) { got = p })
 	r.say(receiptFor(take[*wire.Message_Publish](r).Publish.GetId(), 9))
 	if receipt, err := got.Receipt(t.Context()); err != nil || receipt.Pos != 9 {
 		t.Errorf("receipt %+v, %v", receipt, err)

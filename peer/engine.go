@@ -210,6 +210,9 @@ func (e *engine) advance(now time.Time) {
 	e.advancePath(now)
 	e.advanceStreams(now)
 	e.retryRooms(now)
+	if !e.outbox.pause.until.IsZero() {
+		e.publishUnsent(now)
+	}
 	e.keepAlive(now)
 }
 
@@ -237,6 +240,7 @@ func (e *engine) deadline() time.Time {
 	e.s.pathDeadlines(sooner)
 	sooner(e.s.stream.Deadline())
 	sooner(e.s.keepAliveDeadline())
+	sooner(e.outbox.pause.until)
 	for _, in := range e.s.streams {
 		sooner(in.deadline())
 	}

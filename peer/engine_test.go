@@ -125,7 +125,7 @@ func TestPublishGoesAgainWithItsID(t *testing.T) {
 	r.welcome()
 	var pubs []*Publication
 	for i := range 3 {
-		r.e.publish(r.now, Outgoing{Room: "lobby", Body: []byte{byte(i)}}, func(p *Publication) { pubs = append(pubs, p) })
+		r.publish(Outgoing{Room: "lobby", Body: []byte{byte(i)}}, func(p *Publication) { pubs = append(pubs, p) })
 	}
 	var first []uint64
 	for range 3 {
@@ -160,7 +160,7 @@ func TestPublishWaitsForRoom(t *testing.T) {
 	admitted := 0
 	cancels := make([]func(), 0)
 	for range maxUnreceipted + 3 {
-		cancels = append(cancels, r.e.publish(r.now, Outgoing{Room: "lobby", Body: []byte("x")}, func(*Publication) { admitted++ }))
+		cancels = append(cancels, r.publish(Outgoing{Room: "lobby", Body: []byte("x")}, func(*Publication) { admitted++ }))
 	}
 	if admitted != maxUnreceipted {
 		t.Fatalf("%d admitted, want %d", admitted, maxUnreceipted)
@@ -180,7 +180,7 @@ func TestPublishIsBoundedInBytes(t *testing.T) {
 	r.welcome()
 	admitted := 0
 	for range 8 {
-		r.e.publish(r.now, Outgoing{Room: "lobby", Body: make([]byte, wire.MaxBody)}, func(*Publication) { admitted++ })
+		r.publish(Outgoing{Room: "lobby", Body: make([]byte, wire.MaxBody)}, func(*Publication) { admitted++ })
 	}
 	if want := maxUnreceiptedBytes / wire.MaxBody; admitted != want {
 		t.Errorf("%d admitted, want %d", admitted, want)

@@ -52,6 +52,9 @@ func (e *RefusedError) Is(target error) bool { return target == ErrRefused }
 
 func refused(r *wire.Refused) *RefusedError {
 	e := &RefusedError{Code: r.GetCode(), Reason: wire.Printable(r.GetReason()), Room: r.GetRoom()}
+	if e.Code == wire.Code_CODE_READ_ONLY && e.Reason == "" {
+		e.Reason = "the room log takes nothing now: the daemon's disk is full"
+	}
 	if e.Code == wire.Code_CODE_VERSION {
 		e.Reason = fmt.Sprintf("no common protocol version: the daemon speaks %d to %d, this peer %d to %d",
 			r.GetMinVersion(), r.GetMaxVersion(), wire.MinVersion, wire.MaxVersion)

@@ -16,6 +16,7 @@ type Event interface{ event() }
 // Message is one message of a room. Stored ones come in the order of the room log, each exactly once.
 type Message struct {
 	Room        string
+	LogID       []byte // of the room log that Pos is a place in; shared by all messages of it: not to be changed
 	Pos         uint64 // position in the room log; 0 when Transient
 	Prev        uint64 // position of the message before; 0: it is the first
 	From        string // nick
@@ -124,9 +125,9 @@ type Joined struct {
 // defaultMedia is the media type of a message that names none.
 const defaultMedia = "text/plain"
 
-func messageOf(e *wire.Entry) *Message {
+func messageOf(e *wire.Entry, logID []byte) *Message {
 	m := &Message{
-		Room: e.GetRoom(), Pos: e.GetPos(), Prev: e.GetPrev(), From: e.GetNick(), Fingerprint: fingerprintOf(e.GetFingerprint()),
+		Room: e.GetRoom(), LogID: logID, Pos: e.GetPos(), Prev: e.GetPrev(), From: e.GetNick(), Fingerprint: fingerprintOf(e.GetFingerprint()),
 		Media: e.GetType(), Body: e.GetBody(), At: timeOf(e.GetAtUnixNs()), ID: e.GetId(), Transient: e.GetPos() == 0,
 	}
 	if m.Media == "" {

@@ -18,6 +18,8 @@ type loop struct {
 	e     *engine
 	timer *time.Timer
 
+	group []Event // those that the user gets next; of no others is the daemon's credit given back
+
 	redialAt time.Time // zero: not waiting to dial
 	dialling *dialling // nil: none is under way
 	backoff  time.Duration
@@ -52,14 +54,18 @@ func (l *loop) turn() bool {
 	l.e.advance(now)
 	l.settle(now)
 	l.setTimer(now)
-	if l.final && len(l.e.events) == 0 {
+	if len(l.group) == 0 {
+		l.group = l.e.takeAll()
+	}
+	if l.final && len(l.group) == 0 {
 		l.closeEvents()
 	}
 	in := l.e.links()
-	var events chan<- Event
 	var event Event
-	if len(l.e.events) > 0 {
-		events, event = l.events, l.e.events[0].Event
+	var events chan<- Event
+	var groups chan<- []Event
+	if len(l.group) > 0 {
+		event, events, groups = l.group[0], l.events, l.groups
 	}
 	frames, commands := l.frames, l.commands
 	if l.final {
@@ -68,8 +74,10 @@ func (l *loop) turn() bool {
 	select {
 	case <-l.closing:
 		return false
+	case groups <- l.group:
+		l.group = nil
 	case events <- event:
-		l.e.delivered()
+		l.group = l.group[1:]
 	case d := <-in.used.inbox():
 		l.receive(in.used, d)
 	case d := <-in.beside.inbox():
@@ -204,5 +212,6 @@ func (l *loop) closeEvents() {
 	if !l.closed {
 		l.closed = true
 		close(l.events)
+		close(l.groups)
 	}
 }

@@ -148,7 +148,7 @@ func (e *engine) entry(x *wire.Entry, size int) {
 func (e *engine) deliver(s *session, x *wire.Entry, size int) {
 	r := e.rooms[x.GetRoom()]
 	if r != nil && r.cursor.deliver(x.GetPos()) {
-		e.events = append(e.events, queued{messageOf(x), size, s.entries})
+		e.events = append(e.events, queued{messageOf(x, r.logID), size, s.entries})
 		return
 	}
 	s.entries.Consume(size)

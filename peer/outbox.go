@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"time"
 
 	"yodel/wire"
 )
@@ -21,12 +22,41 @@ type outbox struct {
 	open    map[uint64]*Publication
 	bytes   int            // of their bodies
 	unsent  []*Publication // those of open that wait for credit in this session, in order; some may be settled meanwhile
+	pause   pause          // in which nothing is sent
 	waiting []*admission
 }
 
-// admission is a caller of Publish that waits for room.
+// pause is the wait after the daemon has said that it can not take a message now. It doubles until there is a receipt.
+type pause struct {
+	until time.Time // zero: there is none
+	next  time.Duration
+}
+
+const (
+	firstPause = 100 * time.Millisecond
+	maxPause   = 2 * time.Second
+)
+
+// begin begins one, unless one has begun: the messages that were under way are refused one after the other.
+func (p *pause) begin(now time.Time) {
+	if p.until.IsZero() {
+		p.next = min(max(2*p.next, firstPause), maxPause)
+		p.until = now.Add(p.next)
+	}
+}
+
+// over tells that messages may be sent, and ends a pause whose time has come.
+func (p *pause) over(now time.Time) bool {
+	if !now.Before(p.until) {
+		p.until = time.Time{}
+	}
+	return p.until.IsZero()
+}
+
+// admission is a message whose publisher waits for room.
 type admission struct {
 	p        *Publication
+	owner    any // which call it belongs to
 	admitted func()
 }
 
@@ -38,9 +68,9 @@ func (o *outbox) hasRoom(n int) bool {
 // enter puts a message at the end of the line.
 func (o *outbox) enter(a *admission) { o.waiting = append(o.waiting, a) }
 
-// leave takes a message out of the line; it does nothing when the message has been admitted.
-func (o *outbox) leave(a *admission) {
-	o.waiting = slices.DeleteFunc(o.waiting, func(b *admission) bool { return a == b })
+// leave takes the messages of a call out of the line, but for those that have been admitted.
+func (o *outbox) leave(owner any) {
+	o.waiting = slices.DeleteFunc(o.waiting, func(a *admission) bool { return a.owner == owner })
 }
 
 // admit takes the next message out of the line, gives it its id and lets it wait for credit, if there is room.
@@ -49,7 +79,8 @@ func (o *outbox) admit() (*admission, bool) {
 		return nil, false
 	}
 	a := o.waiting[0]
-	o.waiting = slices.Delete(o.waiting, 0, 1)
+	o.waiting[0] = nil
+	o.waiting = o.waiting[1:]
 	if o.open == nil {
 		o.open = make(map[uint64]*Publication)
 	}
@@ -85,7 +116,23 @@ func (o *outbox) sent() {
 }
 
 // newSession makes all messages without receipt wait for the credit of a new session.
-func (o *outbox) newSession() { o.unsent = o.inOrder() }
+func (o *outbox) newSession() {
+	o.unsent = o.inOrder()
+	o.pause = pause{}
+}
+
+// again puts a message that the daemon can not take now back into the line, at its place, and lets all wait.
+func (o *outbox) again(now time.Time, id uint64) {
+	p := o.open[id]
+	if p == nil {
+		return
+	}
+	o.pause.begin(now)
+	at, there := slices.BinarySearchFunc(o.unsent, p, func(a, b *Publication) int { return cmp.Compare(a.order, b.order) })
+	if !there {
+		o.unsent = slices.Insert(o.unsent, at, p)
+	}
+}
 
 // settle removes the message with this id; nil when there is none.
 func (o *outbox) settle(id uint64) *Publication {

@@ -290,7 +290,11 @@ func (p *paths) has(l *link) bool {
 // receivePath takes a STUN message that came on a link of the session.
 func (e *engine) receivePath(now time.Time, from *link, datagram []byte) {
 	s := e.s
-	if !s.welcomed || from == s.leaving {
+	if !s.welcomed {
+		s.hintedEarly(now, datagram)
+		return
+	}
+	if from == s.leaving {
 		return
 	}
 	q := s.check.here
@@ -309,6 +313,14 @@ func (e *engine) receivePath(now time.Time, from *link, datagram []byte) {
 		s.hinted = now
 		e.log.Debug("the daemon does not know the address that it is sent from")
 		e.askHere(now, nonce)
+	}
+}
+
+// hintedEarly takes a hint before Welcome, when there is no session id to ask with: the daemon was started again after the handshake. It counts
+// like error 401, once Hello has had the time to be answered, because anyone can send it.
+func (s *session) hintedEarly(now time.Time, datagram []byte) {
+	if _, ok := secure.ParseHint(datagram); ok && s.unknown.IsZero() && now.Sub(s.silentSince()) >= hintsApart {
+		s.unknown = now
 	}
 }
 

@@ -40,27 +40,62 @@ type Publication struct {
 }
 
 // Publish queues a message and returns once there is room for it: while 512 messages or 256 KiB wait for receipts it blocks. It is sent
-// when the daemon's credit allows, after those before it. The body is
-// copied. ErrEmpty, ErrTooLong, ErrMedia and an illegal room come at once. When ctx ends first nothing is
+// when the daemon's credit allows, after those before it, and again 100 ms to 2 s later as long as the daemon says that it can not take it now
+// (CODE_BUSY, CODE_STOPPING). The body is copied. ErrEmpty, ErrTooLong, ErrMedia and an illegal room come at once. When ctx ends first nothing is
 // sent. The message is sent again with the same id after a reconnect, and stored once.
 func (c *Client) Publish(ctx context.Context, out Outgoing) (*Publication, error) {
-	if err := c.checkOutgoing(out); err != nil {
+	taken, err := c.PublishAll(ctx, []Outgoing{out})
+	if err != nil {
 		return nil, err
 	}
-	return call(ctx, c, func(now time.Time, reply func(*Publication, error)) func() {
-		return c.engine.publish(now, out, func(p *Publication) { reply(p, nil) })
-	})
+	return taken[0], nil
 }
 
-// publish puts a message at the end of the line. admitted is called when there is room for it.
-func (e *engine) publish(now time.Time, out Outgoing, admitted func(*Publication)) (cancel func()) {
-	p := &Publication{
-		room: out.Room, media: out.Media, body: bytes.Clone(out.Body), transient: out.Transient, done: make(chan struct{}),
+// PublishAll is Publish for several messages, in order; those that are there together share datagrams. With an error it gives those that were taken
+// nevertheless: the error is about the message behind them, and nothing from that one on is sent.
+func (c *Client) PublishAll(ctx context.Context, out []Outgoing) ([]*Publication, error) {
+	var fault error
+	for i := range out {
+		if fault = c.checkOutgoing(out[i]); fault != nil {
+			out = out[:i]
+			break
+		}
 	}
-	a := &admission{p: p, admitted: func() { admitted(p) }}
-	e.outbox.enter(a)
+	if len(out) == 0 {
+		return nil, fault
+	}
+	taken, err := call(ctx, c, func(now time.Time, reply func([]*Publication, error)) func() {
+		return c.engine.publish(now, out, func(taken []*Publication) {
+			if len(taken) < len(out) {
+				reply(taken, ctx.Err())
+				return
+			}
+			reply(taken, nil)
+		})
+	})
+	if err == nil {
+		err = fault
+	}
+	return taken, err
+}
+
+// publish puts messages at the end of the line. admitted is called when there was room for all of them, or with those for which there was when the
+// rest are taken back.
+func (e *engine) publish(now time.Time, out []Outgoing, admitted func([]*Publication)) (cancel func()) {
+	taken := make([]*Publication, 0, len(out))
+	for _, o := range out {
+		p := &Publication{room: o.Room, media: o.Media, body: bytes.Clone(o.Body), transient: o.Transient, done: make(chan struct{})}
+		e.outbox.enter(&admission{p: p, owner: &taken, admitted: func() {
+			if taken = append(taken, p); len(taken) == len(out) {
+				admitted(taken)
+			}
+		}})
+	}
 	e.admit(now)
-	return func() { e.outbox.leave(a) }
+	return func() {
+		e.outbox.leave(&taken)
+		admitted(taken)
+	}
 }
 
 func (c *Client) checkOutgoing(out Outgoing) error {
@@ -78,6 +113,9 @@ func (c *Client) checkOutgoing(out Outgoing) error {
 	}
 	return nil
 }
+
+// Done is closed when Receipt has its answer.
+func (p *Publication) Done() <-chan struct{} { return p.done }
 
 // ID is the publish id under which the message goes.
 func (p *Publication) ID() uint64 { return p.id }
@@ -108,7 +146,7 @@ func (e *engine) admit(now time.Time) {
 
 // publishUnsent sends the messages for which there is credit, in order.
 func (e *engine) publishUnsent(now time.Time) {
-	if e.s == nil {
+	if e.s == nil || !e.outbox.pause.over(now) {
 		return
 	}
 	for msg, ok := e.outbox.next(); ok && e.s.publishes.Spend(len(msg)); msg, ok = e.outbox.next() {
@@ -128,12 +166,17 @@ func (e *engine) receipted(now time.Time, r *wire.Receipt) {
 	if p := e.outbox.settle(r.GetId()); p != nil {
 		p.receipt = Receipt{Room: r.GetRoom(), ID: r.GetId(), Pos: r.GetPos(), At: timeOf(r.GetAtUnixNs())}
 		close(p.done)
+		e.outbox.pause.next = 0
 	}
 	e.admit(now)
 }
 
-// unpublished takes the daemon's refusal of a message.
-func (e *engine) unpublished(now time.Time, id uint64, err error) {
+// unpublished takes the daemon's refusal of a message. One that says "not now" is no outcome: the message is sent again.
+func (e *engine) unpublished(now time.Time, id uint64, err *RefusedError) {
+	if err.Code == wire.Code_CODE_BUSY || err.Code == wire.Code_CODE_STOPPING {
+		e.outbox.again(now, id)
+		return
+	}
 	if p := e.outbox.settle(id); p != nil {
 		p.err = err
 		close(p.done)

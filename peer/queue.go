@@ -62,13 +62,29 @@ func (e *engine) emitTalk(t *Talking) {
 // crowded tells that the user does not keep up.
 func (e *engine) crowded() bool { return len(e.events) >= maxUnread }
 
-// delivered removes the event that the user took.
-func (e *engine) delivered() {
-	if q := &e.events[0]; q.from != nil {
+// giveBack gives the daemon credit for an event.
+func (q *queued) giveBack() {
+	if q.from != nil {
 		q.from.Consume(q.cost)
 	}
-	e.events[0] = queued{}
-	e.events = e.events[1:]
+}
+
+// takeAll removes all events that wait, and gives the daemon's credit back.
+func (e *engine) takeAll() []Event {
+	if len(e.events) == 0 {
+		return nil
+	}
+	group := make([]Event, len(e.events))
+	for i, q := range e.events {
+		group[i] = q.Event
+		q.giveBack()
+	}
+	clear(e.events)
+	e.events = e.events[:0]
+	if cap(e.events) > maxUnread {
+		e.events = nil
+	}
+	return group
 }
 
 // takeHeard takes what the hearings have heard.

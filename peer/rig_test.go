@@ -365,3 +365,18 @@ func (r *rig) join(o JoinOptions, h *Hearing, answer *wire.Joined) *Joined {
 }
 
 func encodeMessage(m *wire.Message) ([]byte, error) { return proto.Marshal(m) }
+
+// delivered gives the user one event.
+func (e *engine) delivered() {
+	e.events[0].giveBack()
+	e.events = e.events[1:]
+}
+
+// publish publishes one message.
+func (r *rig) publish(out Outgoing, admitted func(*Publication)) (cancel func()) {
+	return r.e.publish(r.now, []Outgoing{out}, func(taken []*Publication) {
+		for _, p := range taken {
+			admitted(p)
+		}
+	})
+}

@@ -63,14 +63,16 @@ func (r *room) begin(j *wire.Joined) {
 	}
 }
 
-// resume takes the answer to the Join of a new session. truncated tells that messages in between are gone.
+// resume takes the answer to the Join of a new session. truncated tells that messages in between are gone. A log that ends before
+// what was delivered of it has been put back to an older state: like another log it begins at its oldest message.
 func (r *room) resume(j *wire.Joined) (truncated bool) {
 	r.delay = millis(j.GetDelayMs())
-	if !bytes.Equal(r.logID, j.GetLogId()) {
-		r.logID, r.cursor, truncated = j.GetLogId(), cursor{}, true
+	other := !bytes.Equal(r.logID, j.GetLogId())
+	if other || j.GetTruncated() && j.GetNewest() < r.cursor.pos {
+		r.logID, r.cursor = j.GetLogId(), cursor{}
 	}
 	if j.GetReplay() == 0 && !r.cursor.known {
 		r.cursor = cursor{j.GetNewest(), true}
 	}
-	return truncated || j.GetTruncated()
+	return other || j.GetTruncated()
 }

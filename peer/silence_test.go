@@ -59,6 +59,58 @@ func TestReportsIntoSilence(t *testing.T) {
 	})
 }
 
+// A daemon that is started again between the handshake and Welcome is noticed by its hints.
+func TestARestartBeforeWelcome(t *testing.T) {
+	inSim(t, func(t *testing.T, n *simNet) {
+		c := n.client(t, true).join()
+		after(time.Second)
+		n.set(func() {
+			n.tap = func(up bool, _ *simConn, b []byte) bool { return up && wire.KindOf(b) == wire.KindRTP } // no Hello comes through
+		})
+		n.daemon.restart()
+		p := c.begin("b")
+		after(4 * time.Second)
+		n.daemon.look(func() {
+			if n.daemon.handshakes != 2 {
+				t.Errorf("%d handshakes, want 2", n.daemon.handshakes)
+			}
+		})
+		n.daemon.restart()
+		n.set(func() { n.tap = nil })
+		start := time.Now()
+		if _, err := p.Receipt(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(start); took > 4*time.Second {
+			t.Errorf("the receipt came after %v", took)
+		}
+		c.close()
+	})
+}
+
+// Hints of somebody else do not keep a session from beginning.
+func TestForgedHintsBeforeWelcome(t *testing.T) {
+	inSim(t, func(t *testing.T, n *simNet) {
+		hint := secure.NewValidator().Hint(nil, make([]byte, 100), simServer, time.Now())
+		n.set(func() {
+			n.tap = func(up bool, conn *simConn, b []byte) bool {
+				if up && wire.KindOf(b) == wire.KindRTP {
+					conn.in <- hint
+				}
+				return false
+			}
+		})
+		c := n.client(t, true).join()
+		n.daemon.look(func() {
+			if n.daemon.handshakes != 1 {
+				t.Errorf("%d handshakes", n.daemon.handshakes)
+			}
+		})
+		n.set(func() { n.tap = nil })
+		c.close()
+	})
+}
+
 // Who sees the path requests, sends hints, and answers 401 in the daemon's place and sooner, does not end the session.
 func TestAnotherThatSaysTheSessionIsUnknown(t *testing.T) {
 	inSim(t, func(t *testing.T, n *simNet) {

@@ -32,6 +32,11 @@ func Printable(s string) string {
 }
 
 func clean(s string) bool {
+	ascii := 0
+	for ascii < len(s) && s[ascii] >= ' ' && s[ascii] <= '~' {
+		ascii++
+	}
+	s = s[ascii:]
 	for i, r := range s {
 		if r == utf8.RuneError {
 			if _, n := utf8.DecodeRuneInString(s[i:]); n == 1 {

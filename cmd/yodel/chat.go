@@ -58,12 +58,11 @@ func chatAction(ctx context.Context, sh *shell, _ *cli.Context) error {
 	}
 	defer hangUp(client)
 	c := newChat(sh, client)
-	joined, err := sh.join(ctx, client, peer.JoinOptions{From: peer.Last(defaultLast)})
-	if err != nil {
+	if _, err := sh.join(ctx, client, peer.JoinOptions{From: peer.Last(defaultLast)}); err != nil {
 		return err
 	}
 	sh.out.remark("type a line to send it; /quit or Ctrl-D leaves")
-	return c.run(ctx, joined.LogID)
+	return c.run(ctx)
 }
 
 func newChat(sh *shell, client *peer.Client) *chat {
@@ -74,10 +73,10 @@ func newChat(sh *shell, client *peer.Client) *chat {
 	}
 }
 
-func (c *chat) run(ctx context.Context, logID []byte) error {
+func (c *chat) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	go func() { cancel(c.followEvents(ctx, follow{c.client, logID, c.typedHere})) }()
+	go func() { cancel(c.followEvents(ctx, follow{client: c.client, skip: c.typedHere})) }()
 	go c.doTyped(ctx)
 	done := make(chan struct{})
 	go func() {

@@ -28,13 +28,31 @@
 // standard error instead. What came from others reaches no stream unescaped: text through
 // wire.Printable, JSON with \u escapes.
 //
+// Messages are written to standard output as they come together, in one write of up to some 32 KiB; none is held back for more to come.
+//
+// # What send promises
+//
+// Each line stays until it has its receipt, which the daemon gives when the message is on its disk. After a loss of the session, a restart of the
+// daemon among them, what has none goes again, in order, with the same ids: so each is stored once. Progress is a receipt, and nothing else: no
+// reconnect, and no CODE_BUSY. When lines wait for receipts and none has come for --timeout (20 s when it is not given), send ends with 3; while
+// none waits it comes back for ever. When it ends before all have their receipts, for whatever reason, Ctrl-C among them, the error names the lines
+// that have none ("lines 1201 to 1240 have no receipt; reading stopped at line 1240"), with --json in "unsent" too. These may be stored nevertheless:
+// the receipt may be what was lost.
+//
+// # The file of read --state
+//
+// It has a line for each daemon's fingerprint and room: the log's id and the position of the last message that standard output has taken. A new
+// file takes its place by rename when reading ends, and once a second while it follows: so a crash, or SIGKILL, may have messages printed again, and has none
+// left out. The file is locked (flock) as long as a program uses it: the new one is locked before it has the name. A file that is not of this form, or not a regular file, is
+// refused as it is. -n, --since and --after hold where there is no position yet, so that a cron job's line may have them.
+//
 // # Exit codes
 //
 //	0    done; also when the reader of standard output has gone (read -f | head -1)
-//	1    failed: a file, standard output, a message that cannot be sent, a sound card, a truncated WAV
+//	1    failed: a file, that of --state among them (not its own, or in use), standard output, a message that cannot be sent, a sound card, a truncated WAV
 //	2    usage: an unknown command, flag, codec or format, input that is not WAV, raw audio to a terminal
-//	3    the daemon is unreachable, timed out, or the session was lost; lines of chat had no receipt 5 s after leaving;
+//	3    the daemon is unreachable, timed out, or the session was lost; lines of send had no receipt in --timeout; lines of chat had no receipt 5 s after leaving;
 //	     nothing of a talk got through, or its end did not
-//	4    refused: access, nick (taken or illegal), room, version; also by this side when the daemon's key has changed
+//	4    refused: access, nick (taken or illegal), room, version, the room log is read-only; also by this side when the daemon's key has changed
 //	130  ended by SIGINT, 143 by SIGTERM, 129 by SIGHUP (which is ignored under nohup); files are finished first
 package main

@@ -13,6 +13,9 @@ var (
 	errLineTooLong  = errors.New("message too long")
 	errNotUTF8      = errors.New("message is not UTF-8")
 	errNotSent      = errors.New("not sent")
+	errNoReceipt    = errors.New("no receipt")
+	errStateForm    = errors.New("not a file of read --state")
+	errStateInUse   = errors.New("another yodel read has it")
 	errTooMany      = errors.New("too many lines wait for the daemon")
 	errEnded        = errors.New("ended") // a timeline came to its wanted end
 	errRecorder     = errors.New("recording failed")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"strconv"
@@ -21,23 +22,30 @@ const reasonLeft = "left"
 // maxNamed bounds how many members the joined line names.
 const maxNamed = 20
 
-// tellMessage prints a message.
-func (sh *shell) tellMessage(m *peer.Message, logID []byte) {
-	o := messageObject{
-		Type: "message", Room: m.Room, Pos: m.Pos, Log: hex.EncodeToString(logID), From: m.From,
-		Fingerprint: m.Fingerprint.String(), Media: m.Media, At: stamp(m.At),
+// messageLine is a message as it is printed, with its newline.
+func (sh *shell) messageLine(m *peer.Message, now time.Time) []byte {
+	media := cmp.Or(m.Media, plainText)
+	text, isText := string(m.Body), strings.HasPrefix(media, "text/") && utf8.Valid(m.Body)
+	if sh.json {
+		o := messageObject{
+			Type: "message", Room: m.Room, Pos: m.Pos, Log: hex.EncodeToString(m.LogID), From: m.From,
+			Fingerprint: m.Fingerprint.String(), Media: media, At: stamp(m.At),
+		}
+		if isText {
+			o.Text = &text
+		} else {
+			o.Data = m.Body
+		}
+		return jsonLine(o)
 	}
-	if o.Media == "" {
-		o.Media = plainText
+	if !isText {
+		text = fmt.Sprintf("[%s, %d bytes]", media, len(m.Body))
 	}
-	text := string(m.Body)
-	if strings.HasPrefix(o.Media, "text/") && utf8.ValidString(text) {
-		o.Text = &text
-	} else {
-		o.Data = m.Body
-		text = fmt.Sprintf("[%s, %d bytes]", o.Media, len(m.Body))
-	}
-	sh.out.result(clock(m.At, time.Now())+" "+wire.Printable(m.From)+": "+wire.Printable(text), o)
+	line := make([]byte, 0, len(time.DateTime)+len(m.From)+len(text)+len(" : \n"))
+	line = appendClock(line, m.At, now)
+	line = append(append(line, ' '), wire.Printable(m.From)...)
+	line = append(append(line, ": "...), wire.Printable(text)...)
+	return append(line, '\n')
 }
 
 // tellEvent prints what happens around the messages.

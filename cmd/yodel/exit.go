@@ -26,7 +26,8 @@ type failure struct {
 	exit    int
 	code    string // for scripts
 	message string
-	hint    string // may be empty
+	hint    string        // may be empty
+	unsent  *unsentObject // nil: nothing is told of lines
 }
 
 // kinds maps errors to exit codes, codes and hints; the first that matches holds.
@@ -45,9 +46,12 @@ var kinds = []struct {
 	{peer.ErrTooLong, exitFailed, "too_long", ""},
 	{errLineTooLong, exitFailed, "too_long", ""},
 	{errNotUTF8, exitFailed, "not_utf8", "text must be UTF-8; iconv -f latin1 -t utf8 makes it so"},
+	{errNoReceipt, exitUnreachable, "not_sent", "--timeout 1m waits longer"},
 	{peer.ErrUnreachable, exitUnreachable, "unreachable", "is yodeld running there? --server HOST[:PORT] or YODEL_SERVER names another daemon"},
 	{peer.ErrLost, exitUnreachable, "lost", ""},
 	{errNotSent, exitUnreachable, "not_sent", ""},
+	{errStateForm, exitFailed, "state_form", "nothing was changed; name a new file, or one that yodel read --state has made"},
+	{errStateInUse, exitFailed, "state_in_use", "each yodel read needs a file of its own"},
 	{peer.ErrNoReport, exitUnreachable, "no_report", ""},
 	{peer.ErrClosed, exitUnreachable, "lost", ""},
 	{errNoAnswer, exitUnreachable, "timeout", "--timeout 1m waits longer"},
@@ -76,6 +80,9 @@ const (
 
 // explain turns an error into what is reported and the exit code.
 func explain(err error) failure {
+	if err == nil {
+		return failure{}
+	}
 	f := failure{exit: exitFailed, code: "failed", message: err.Error()}
 	var refused *peer.RefusedError
 	var kept *load.RefusedError
@@ -91,6 +98,10 @@ func explain(err error) failure {
 				break
 			}
 		}
+	}
+	var unsent *unsentError
+	if errors.As(err, &unsent) {
+		f.unsent = &unsent.unsentObject
 	}
 	var hinted hintError
 	if errors.As(err, &hinted) {
@@ -110,8 +121,10 @@ func explainRefusal(code wire.Code) (exit int, name, hint string) {
 		return exitRefused, name, hintNick
 	case wire.Code_CODE_ROOM_ILLEGAL:
 		return exitRefused, name, hintRoom
-	case wire.Code_CODE_STOPPING:
+	case wire.Code_CODE_STOPPING, wire.Code_CODE_BUSY:
 		return exitUnreachable, name, ""
+	case wire.Code_CODE_READ_ONLY:
+		return exitRefused, name, "nothing is stored until the daemon's disk has room again; what is stored can be read"
 	case wire.Code_CODE_EMPTY, wire.Code_CODE_TOO_LONG, wire.Code_CODE_ID_REUSED, wire.Code_CODE_CODEC,
 		wire.Code_CODE_PROTOCOL:
 		return exitFailed, name, ""

@@ -114,6 +114,15 @@ type (
 		Message string `json:"message"`
 		Hint    string `json:"hint,omitempty"`
 		Exit    int    `json:"exit"`
+
+		Unsent *unsentObject `json:"unsent,omitempty"` // of send
+	}
+	// unsentObject tells of the lines of send that have no receipt. Some of them may be in the room log nevertheless.
+	unsentObject struct {
+		Lines int  `json:"lines"`
+		First int  `json:"first"` // numbers count all lines of the input from 1; of TEXT 0
+		Last  int  `json:"last"`
+		Ended bool `json:"ended"` // the input ends with Last; else what follows was not read
 	}
 	// noteObject is "lost", "back", "truncated" or "delay".
 	noteObject struct {

@@ -15,6 +15,9 @@ import (
 // maxMeasured bounds how far an over-long line is read to tell its length.
 const maxMeasured = 1 << 20
 
+// linesAhead is how many lines are read before they are wanted.
+const linesAhead = 64
+
 // line is a line of standard input without its end, or why there is none.
 type line struct {
 	number int
@@ -28,7 +31,7 @@ func (l line) unfit() bool { return errors.Is(l.err, errLineTooLong) || errors.I
 // readLines reads lines on a goroutine of its own, which ends with the context, at the next line. When the input has ended, every
 // value has an err: io.EOF, or what is wrong. A last line without newline counts; a CR before the newline is cut off.
 func readLines(ctx context.Context, r io.Reader) <-chan line {
-	lines := make(chan line)
+	lines := make(chan line, linesAhead)
 	go func() {
 		lr := lineReader{Reader: bufio.NewReaderSize(r, wire.MaxBody+len("\r\n"))}
 		var l line

@@ -21,6 +21,7 @@ type printer struct {
 
 	writing sync.Mutex // held during writes to stdout; taken before mu
 	stdout  io.Writer
+	held    []byte // for stdout, not written yet; guarded by writing
 
 	mu     sync.Mutex // of what follows; never held during a write to stdout
 	stderr io.Writer
@@ -37,10 +38,20 @@ func (p *printer) line(text string) {
 	p.write([]byte(text + "\n"))
 }
 
-// write writes bytes to standard output.
+// write writes bytes to standard output, after those that are held.
 func (p *printer) write(b []byte) {
 	p.writing.Lock()
 	defer p.writing.Unlock()
+	if len(p.held) == 0 {
+		p.writeOut(b)
+		return
+	}
+	p.held = append(p.held, b...)
+	p.release()
+}
+
+// writeOut writes to standard output; p.writing is held.
+func (p *printer) writeOut(b []byte) {
 	if p.failed() != nil {
 		return
 	}
@@ -49,6 +60,30 @@ func (p *printer) write(b []byte) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.err = err
+	}
+}
+
+// release writes what is held; p.writing is held.
+func (p *printer) release() {
+	p.writeOut(p.held)
+	p.held = p.held[:0]
+}
+
+// hold takes a line for standard output that flush writes, or the next write, and tells how many bytes are held. It makes one system call
+// of many lines.
+func (p *printer) hold(line []byte) (held int) {
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	p.held = append(p.held, line...)
+	return len(p.held)
+}
+
+// flush writes what is held.
+func (p *printer) flush() {
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	if len(p.held) > 0 {
+		p.release()
 	}
 }
 
@@ -106,7 +141,7 @@ func (p *printer) failure(f failure) {
 		p.errorLine("yodel: hint: " + wire.Printable(f.hint))
 	}
 	if p.json {
-		p.object(errorObject{Type: "error", Code: f.code, Message: f.message, Hint: f.hint, Exit: f.exit})
+		p.object(errorObject{Type: "error", Code: f.code, Message: f.message, Hint: f.hint, Exit: f.exit, Unsent: f.unsent})
 	}
 }
 
@@ -151,12 +186,14 @@ func writeError(err error) error {
 }
 
 // clock gives an instant for people: the time of day, with the date when it is another day than now.
-func clock(at, now time.Time) string {
+func clock(at, now time.Time) string { return string(appendClock(nil, at, now)) }
+
+func appendClock(dst []byte, at, now time.Time) []byte {
 	at, now = at.Local(), now.Local()
 	if at.Year() == now.Year() && at.YearDay() == now.YearDay() {
-		return at.Format(time.TimeOnly)
+		return at.AppendFormat(dst, time.TimeOnly)
 	}
-	return at.Format(time.DateTime)
+	return at.AppendFormat(dst, time.DateTime)
 }
 
 // Write makes the printer the place for log lines: they go to standard error, around the status line.

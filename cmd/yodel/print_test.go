@@ -31,11 +31,11 @@ func told(asJSON bool, tell func(*shell)) (stdout, stderr string) {
 
 func TestMessageAsJSON(t *testing.T) {
 	m := &peer.Message{
-		Room: "lobby", Pos: 7, From: "alice", Fingerprint: secure.Fingerprint{1}, Media: "text/plain",
+		Room: "lobby", LogID: []byte{0xab, 0xcd}, Pos: 7, From: "alice", Fingerprint: secure.Fingerprint{1}, Media: "text/plain",
 		At: at,
 	}
 	m.Body = []byte("hi \x1b[31m\u202e<b> & \"q\" \u0085é\U000e0001")
-	stdout, _ := told(true, func(sh *shell) { sh.tellMessage(m, []byte{0xab, 0xcd}) })
+	stdout, _ := told(true, func(sh *shell) { sh.out.write(sh.messageLine(m, at)) })
 	want := `{"type":"message","room":"lobby","pos":7,"log":"abcd","from":"alice","fingerprint":"` + m.Fingerprint.String() +
 		`","media":"text/plain","text":"hi \u001b[31m\u202e<b> & \"q\" \u0085é\udb40\udc01","at":"2026-03-04T05:06:07.000000089Z"}` + "\n"
 	if diff := cmp.Diff(want, stdout); diff != "" {
@@ -52,7 +52,7 @@ func TestMessageAsJSON(t *testing.T) {
 
 func TestMessageOfOtherMedia(t *testing.T) {
 	m := &peer.Message{Room: "r", From: "bob", Media: "image/png", Body: []byte{0x89, 0, 0xff}, At: at}
-	stdout, _ := told(true, func(sh *shell) { sh.tellMessage(m, nil) })
+	stdout, _ := told(true, func(sh *shell) { sh.out.write(sh.messageLine(m, at)) })
 	var got messageObject
 	if err := json.Unmarshal([]byte(stdout), &got); err != nil {
 		t.Fatal(err)
@@ -60,7 +60,7 @@ func TestMessageOfOtherMedia(t *testing.T) {
 	if got.Text != nil || !bytes.Equal(got.Data, m.Body) {
 		t.Errorf("got %s", stdout)
 	}
-	stdout, _ = told(false, func(sh *shell) { sh.tellMessage(m, nil) })
+	stdout, _ = told(false, func(sh *shell) { sh.out.write(sh.messageLine(m, at)) })
 	if !strings.HasSuffix(stdout, " bob: [image/png, 3 bytes]\n") {
 		t.Errorf("got %q", stdout)
 	}
@@ -80,8 +80,8 @@ func TestNothingOfOthersReachesTheTerminalRaw(t *testing.T) {
 			for _, ev := range events {
 				sh.tellEvent(ev)
 			}
-			sh.tellMessage(&peer.Message{Room: evil, From: evil, Media: "text/plain", Body: []byte(evil)}, nil)
-			sh.tellMessage(&peer.Message{Room: evil, From: evil, Media: evil, Body: []byte(evil)}, nil)
+			sh.out.write(sh.messageLine(&peer.Message{Room: evil, From: evil, Media: "text/plain", Body: []byte(evil)}, at))
+			sh.out.write(sh.messageLine(&peer.Message{Room: evil, From: evil, Media: evil, Body: []byte(evil)}, at))
 			sh.tellJoined(&peer.Joined{Room: evil, Members: []peer.Member{{Nick: evil}}}, at)
 			sh.out.remark(shouted(evil, evil, peer.Report{}))
 			sh.out.failure(failure{message: wire.Printable(evil), hint: evil})

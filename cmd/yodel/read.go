@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/hex"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -21,18 +22,23 @@ func (sh *shell) readCommand() *cli.Command {
 		Usage: "read a room's messages, the last 10 unless told otherwise",
 		Description: "-f follows the room for ever, as a member whom others see come and go; without it nobody is told.\n" +
 			"TIME is a time ago (10m, 2d), a time of today (15:04), a date (2026-01-31), or RFC 3339.\n" +
-			"POS is a message's \"pos\" as --json prints it; with its \"log\" (LOG:POS) a position of another log is noticed.",
+			"POS is a message's \"pos\" as --json prints it; with its \"log\" (LOG:POS) a position of another log is noticed.\n" +
+			"With --state each message is printed once, however often yodel read runs: FILE keeps the place up to which messages were\n" +
+			"printed, for each daemon and room. The first run prints all that the daemon keeps, or from where -n, --since or --after say;\n" +
+			"these are for the first run only. One program at a time has a FILE.",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, DisableDefaultText: true, Usage: "go on with what comes"},
 			&cli.IntFlag{Name: "lines", Aliases: []string{"n"}, Value: defaultLast, Usage: "start with the last `N` messages"},
 			&cli.StringFlag{Name: "since", Usage: "start at `TIME`"},
 			&cli.StringFlag{Name: "after", Usage: "start after the position `POS` or LOG:POS"},
+			&cli.StringFlag{Name: "state", Usage: "start where the last run with this `FILE` ended"},
 		},
 	}, readAction)
 }
 
-// start says where reading begins; it is one of last, since and after.
+// start says where reading begins; it is one of all, last, since and after.
 type start struct {
+	all   bool
 	last  int
 	since time.Time
 	after *position
@@ -49,10 +55,19 @@ func readAction(ctx context.Context, sh *shell, c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	read := sh.readOnce
 	if c.Bool("follow") {
-		return sh.follow(ctx, from)
+		read = sh.follow
 	}
-	return sh.readOnce(ctx, from)
+	if !c.IsSet("state") {
+		return read(ctx, reading{start: from})
+	}
+	mark, err := openBookmark(c.String("state"))
+	if err != nil {
+		return err
+	}
+	sh.mark.Store(mark)
+	return firstError(read(ctx, reading{from, mark}), mark.close())
 }
 
 func readStart(c *cli.Context, now time.Time) (start, error) {
@@ -62,7 +77,7 @@ func readStart(c *cli.Context, now time.Time) (start, error) {
 			given++
 		}
 	}
-	s := start{last: c.Int("lines")}
+	s := start{last: c.Int("lines"), all: c.IsSet("state") && given == 0}
 	switch {
 	case given > 1:
 		return start{}, usagef("only one of -n, --since and --after can be given")
@@ -101,6 +116,8 @@ func parsePosition(text string) (position, error) {
 // asked for by a join that nobody sees.
 func (s start) from(ctx context.Context, sh *shell, client *peer.Client) (peer.From, error) {
 	switch {
+	case s.all:
+		return peer.Last(math.MaxInt32), nil
 	case s.after == nil && !s.since.IsZero():
 		return peer.Since(s.since), nil
 	case s.after == nil && s.last == 0:
@@ -117,133 +134,9 @@ func (s start) from(ctx context.Context, sh *shell, client *peer.Client) (peer.F
 	return peer.AfterPos(joined.LogID, s.after.pos), nil
 }
 
-// readOnce prints what is there and ends.
-func (sh *shell) readOnce(ctx context.Context, s start) error {
-	client, err := sh.dial(ctx, dialing{})
-	if err != nil {
-		return err
-	}
-	defer hangUp(client)
-	from, err := s.from(ctx, sh, client)
-	if err != nil {
-		return err
-	}
-	joined, err := sh.join(ctx, client, peer.JoinOptions{From: from, Observe: true})
-	if err != nil {
-		return err
-	}
-	sh.tellTruncated(joined)
-	for left := joined.Replay; left > 0 && sh.out.failed() == nil; {
-		m, err := sh.nextStored(ctx, client)
-		if err != nil {
-			return err
-		}
-		if m.Pos > joined.Newest {
-			break
-		}
-		sh.tellMessage(m, joined.LogID)
-		left--
-		if m.Pos == joined.Newest {
-			break
-		}
-	}
-	return nil
-}
-
-// nextStored waits for a message of the room log, as long as for an answer.
-func (sh *shell) nextStored(ctx context.Context, client *peer.Client) (m *peer.Message, err error) {
-	err = sh.ask(ctx, func(ctx context.Context) error {
-		for m == nil {
-			ev, err := nextEvent(ctx, client)
-			if err != nil {
-				return err
-			}
-			if got, ok := ev.(*peer.Message); ok && !got.Transient {
-				m = got
-			}
-		}
-		return nil
-	})
-	return m, err
-}
-
-func nextEvent(ctx context.Context, client *peer.Client) (peer.Event, error) {
-	select {
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	case ev, ok := <-client.Events():
-		if !ok {
-			return nil, gone(client)
-		}
-		return ev, nil
-	}
-}
-
-// follow prints what is there and what comes, until the context or the session ends or nobody reads the output.
-func (sh *shell) follow(ctx context.Context, s start) error {
-	ctx, cancel := watchReader(ctx, sh.out.stdout)
-	defer cancel()
-	client, err := sh.dial(ctx, dialing{nick: true, reconnect: true})
-	if err != nil {
-		return err
-	}
-	defer hangUp(client)
-	from, err := s.from(ctx, sh, client)
-	if err != nil {
-		return err
-	}
-	joined, err := sh.join(ctx, client, peer.JoinOptions{From: from})
-	if err != nil {
-		return err
-	}
-	sh.tellTruncated(joined)
-	return sh.followEvents(ctx, follow{client: client, logID: joined.LogID})
-}
-
-// follow is what followEvents prints.
-type follow struct {
-	client *peer.Client
-	logID  []byte
-	skip   func(id uint64) bool // messages that are not printed; nil: none
-}
-
-// followEvents prints what happens in the room until ctx or the session ends, or nobody reads any more.
-func (sh *shell) followEvents(ctx context.Context, f follow) error {
-	for {
-		ev, err := nextEvent(ctx, f.client)
-		if err != nil {
-			return err
-		}
-		switch ev := ev.(type) {
-		case *peer.Message:
-			if f.skip == nil || !f.skip(ev.ID) {
-				sh.tellMessage(ev, f.logID)
-			}
-		case *peer.Back:
-			f.logID = logOf(ev, sh.room, f.logID)
-			sh.tellEvent(ev)
-		default:
-			sh.tellEvent(ev)
-		}
-		if err := sh.out.failed(); err != nil {
-			return err
-		}
-	}
-}
-
-// logOf gives the room log's id after a reconnect.
-func logOf(back *peer.Back, room string, old []byte) []byte {
-	for _, j := range back.Rooms {
-		if j.Room == room {
-			return j.LogID
-		}
-	}
-	return old
-}
-
-// tellTruncated says that the start of what was asked for is missing.
-func (sh *shell) tellTruncated(j *peer.Joined) {
-	if j.Truncated {
+// tellTruncated says that the start of what was asked for is missing. Who asked for all gets what there is.
+func (sh *shell) tellTruncated(j *peer.Joined, asked start) {
+	if j.Truncated && !asked.all {
 		sh.tellEvent(&peer.Truncated{Room: j.Room})
 	}
 }

@@ -51,6 +51,7 @@ func (sh *shell) end(ctx context.Context, ended <-chan int) int {
 		return code
 	case <-grace.C:
 	}
+	_ = sh.mark.Load().save() // what standard output has taken
 	if client := sh.dialled.Load(); client != nil {
 		hangUp(client)
 	}
@@ -107,6 +108,10 @@ func (sh *shell) finish(ctx context.Context, err error) int {
 	sh.out.clearStatus()
 	var sig signalError
 	if errors.As(context.Cause(ctx), &sig) && (err == nil || errors.Is(err, context.Canceled) || errors.Is(err, sig)) {
+		if f := explain(err); f.unsent != nil {
+			f.exit, f.code = sig.exit(), "interrupted"
+			sh.out.failure(f)
+		}
 		return sig.exit()
 	}
 	if errors.Is(err, errNoCommand) {

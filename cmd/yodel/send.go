@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
-	"fmt"
-	"io"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -26,7 +24,9 @@ func (sh *shell) sendCommand() *cli.Command {
 		ArgsUsage: "[--] [TEXT...]",
 		Description: "The words of TEXT, joined by spaces, are one message. Without TEXT every line of standard input is a message;\n" +
 			"empty lines are left out. Ends with 0 when the daemon has every message in its room log.\n" +
-			"Flags come before the text; text that begins with - comes after --.",
+			"Flags come before the text; text that begins with - comes after --.\n" +
+			"When the connection is lost, or the daemon is started again, it comes back, and what has no receipt goes again, in order and\n" +
+			"stored once. When no receipt has come for TIME of --timeout (20s) while lines wait for theirs, it ends with 3 and tells which.",
 	}, sendAction)
 }
 
@@ -44,32 +44,12 @@ func sendAction(ctx context.Context, sh *shell, c *cli.Context) error {
 	return sh.send(ctx, []byte(text))
 }
 
-// send publishes text, or with nil the lines of standard input, and waits for the receipts.
-func (sh *shell) send(ctx context.Context, text []byte) error {
-	client, err := sh.dial(ctx, dialing{nick: true})
-	if err != nil {
-		return err
+func receiptOf(room string, r peer.Receipt) receiptObject {
+	id := []byte{
+		byte(r.ID >> 56), byte(r.ID >> 48), byte(r.ID >> 40), byte(r.ID >> 32),
+		byte(r.ID >> 24), byte(r.ID >> 16), byte(r.ID >> 8), byte(r.ID),
 	}
-	defer hangUp(client)
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go func() {
-		for range client.Events() { // none of interest: their end is
-		}
-		cancel(gone(client))
-	}()
-	awaited := make(chan *peer.Publication, maxAwaited)
-	receipts := make(chan error, 1)
-	go func() {
-		err := sh.awaitReceipts(ctx, awaited)
-		if err != nil {
-			cancel(err)
-		}
-		receipts <- err
-	}()
-	err = sh.publish(ctx, client, text, awaited)
-	close(awaited)
-	return firstError(<-receipts, err)
+	return receiptObject{Type: "receipt", Room: room, ID: hex.EncodeToString(id), Pos: r.Pos, At: stamp(r.At)}
 }
 
 // firstError prefers what went wrong with messages over the end of the context that followed from it.
@@ -84,69 +64,4 @@ func firstError(errs ...error) error {
 		}
 	}
 	return ended
-}
-
-// publish hands the messages to the client, at most as fast as receipts come back.
-func (sh *shell) publish(ctx context.Context, client *peer.Client, text []byte, awaited chan<- *peer.Publication) error {
-	if text != nil {
-		return sh.publishOne(ctx, client, text, awaited)
-	}
-	if isTerminal(sh.stdin) {
-		sh.out.remark("type lines to send them; Ctrl-D ends")
-	}
-	lines := readLines(ctx, sh.stdin)
-	for {
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case l := <-lines:
-			if errors.Is(l.err, io.EOF) {
-				return nil
-			}
-			if l.err != nil {
-				return l.err
-			}
-			if len(l.text) == 0 {
-				continue
-			}
-			if err := sh.publishOne(ctx, client, l.text, awaited); err != nil {
-				return fmt.Errorf("line %d: %w", l.number, err)
-			}
-		}
-	}
-}
-
-func (sh *shell) publishOne(ctx context.Context, client *peer.Client, text []byte, awaited chan<- *peer.Publication) error {
-	p, err := client.Publish(ctx, peer.Outgoing{Room: sh.room, Media: plainText, Body: text})
-	if err != nil {
-		return orCause(ctx, err)
-	}
-	select {
-	case awaited <- p:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// awaitReceipts waits for the receipts in order and prints them with --json.
-func (sh *shell) awaitReceipts(ctx context.Context, awaited <-chan *peer.Publication) error {
-	for p := range awaited {
-		r, err := p.Receipt(ctx)
-		if err != nil {
-			return orCause(ctx, err)
-		}
-		if sh.json {
-			sh.out.object(receiptOf(sh.room, r))
-		}
-	}
-	return nil
-}
-
-func receiptOf(room string, r peer.Receipt) receiptObject {
-	id := []byte{
-		byte(r.ID >> 56), byte(r.ID >> 48), byte(r.ID >> 40), byte(r.ID >> 32),
-		byte(r.ID >> 24), byte(r.ID >> 16), byte(r.ID >> 8), byte(r.ID),
-	}
-	return receiptObject{Type: "receipt", Room: room, ID: hex.EncodeToString(id), Pos: r.Pos, At: stamp(r.At)}
 }

@@ -26,6 +26,7 @@ type shell struct {
 	hearing   bool                        // talks are told when they are heard
 	crowdTold time.Time                   // when people were told how many there are
 	dialled   atomic.Pointer[peer.Client] // nil before
+	mark      atomic.Pointer[bookmark]    // of read --state; else nil
 }
 
 // identityFile loads the identity, making it on first use.
