@@ -10,6 +10,7 @@ BENCHTIME   ?= 1s
 TESTTIMEOUT ?= 5m
 SEED        ?= 1
 ROWS        ?=
+TRIALS      ?=
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
 # The peer plays and encodes through C libraries; CGO_ENABLED=0 builds one
@@ -27,7 +28,7 @@ LINT         := .tools/golangci-lint-$(LINT_VERSION)
 PROTOC_GEN   := .tools/protoc-gen-go
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-build deps-test build demo test test-net race fuzz lint bench bench-go bench-loss install generate clean
+.PHONY: help deps deps-build deps-test build demo test test-net test-log race fuzz lint bench bench-go bench-loss install generate clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,10 +57,14 @@ test-net: deps-test build ## run the programs on bad networks, all rows: SEED=7 
 	cd cmd/internal/nettest && CI=true YODEL_BIN=$(abspath $(BIN)) YODEL_NET_FORM=full YODEL_NET_SEED=$(SEED) YODEL_NET_ROWS='$(ROWS)' \
 		$(GO) test $(TAGS) -count=1 -timeout 20m
 
-# The service test and the network suite drive the binaries and have no concurrency of their own to look at:
+test-log: deps-test build ## try the room log of the programs out, all trials: crashes, power cuts, bad disks: SEED=7 TRIALS='kill|disk' (about 15 min)
+	cd cmd/internal/logtest && CI=true YODEL_BIN=$(abspath $(BIN)) YODEL_LOG_FORM=full YODEL_LOG_SEED=$(SEED) YODEL_LOG_TRIALS='$(TRIALS)' \
+		$(GO) test $(TAGS) -count=1 -timeout 40m
+
+# The service test, the network suite and the trials of the log drive the binaries and have no concurrency of their own to look at:
 # under the race detector they would only run `make test` again.
-race: deps-test ## run every test but the service's and the network suite's under the race detector
-	$(GO) test $(TAGS) -race -timeout $(TESTTIMEOUT) $$($(GO) list $(TAGS) ./... | grep -Ev '/(systemd|nettest)$$')
+race: deps-test ## run every test under the race detector but those that drive the binaries
+	$(GO) test $(TAGS) -race -timeout $(TESTTIMEOUT) $$($(GO) list $(TAGS) ./... | grep -Ev '/(systemd|nettest|logtest)$$')
 
 fuzz: deps-build ## run every fuzz target for FUZZTIME each
 	@GO="$(GO)" .ci/fuzz $(FUZZTIME) $(TAGS)

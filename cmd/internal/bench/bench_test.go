@@ -51,6 +51,9 @@ func TestRowsHaveNamesOfTheirOwn(t *testing.T) {
 	for _, l := range limits {
 		names = append(names, l.name)
 	}
+	for _, d := range durables {
+		names = append(names, d.name)
+	}
 	slices.Sort(names)
 	if twice := len(names) - len(slices.Compact(names)); twice != 0 {
 		t.Errorf("%d rows share a name", twice)

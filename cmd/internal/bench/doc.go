@@ -7,7 +7,8 @@
 // each round, it starts the yardstick and the daemon in turn, each alone and fresh, and has `yodel bench` load it: both with the same load by
 // the same client, because the wake-up of a sleeping receiver is charged to whoever sends. A ratio is that of two figures of one round;
 // the table has the median of the rounds, and the least and the largest. The second table has what is not a ratio: latency,
-// loss, memory, joins.
+// loss, memory, joins. The third table is the room log alone, as a package, with senders who wait for each message: beside the plainest loop that
+// commits to SQLite in groups (plainlog), and beside a commit for each message, on the disk of the folder for temporary files.
 //
 // With -check it exits 1 when a bar is missed. A round in which the load generator itself was late (p99 over 5 ms) is marked: then the machine
 // had other things to do.

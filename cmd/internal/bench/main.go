@@ -46,7 +46,7 @@ func main() {
 	}
 }
 
-// run measures and prints both tables. It gives how many bars are missed.
+// run measures and prints the tables. It gives how many bars are missed.
 func run(ctx context.Context, o *options) (missed int, err error) {
 	dir, err := os.MkdirTemp("", "yodel-bench-")
 	if err != nil {
@@ -60,6 +60,9 @@ func run(ctx context.Context, o *options) (missed int, err error) {
 	}
 	if err == nil {
 		err = b.limits(ctx)
+	}
+	if err == nil {
+		err = b.durables(ctx)
 	}
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)

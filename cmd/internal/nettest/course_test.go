@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"yodel/cmd/internal/programs"
 )
 
 // settle is how long each step may take that is over at once on a good network.
@@ -23,8 +25,8 @@ type course struct {
 	out *outcome
 
 	voice                            []int16
-	aliceReads, bobReads, ear, mouth *process // mouth: it sends the lines
-	talk                             *process
+	aliceReads, bobReads, ear, mouth *programs.Process // mouth: it sends the lines
+	talk                             *programs.Process
 	lines                            int
 	presenceBefore                   int // events of join and leave that belong to the set-up
 }
@@ -55,14 +57,14 @@ func (c *course) gather() (err error) {
 	if err := save(filepath.Join(c.dir, "voice.wav"), c.voice); err != nil {
 		return err
 	}
-	joined := func(p *process) error {
+	joined := func(p *programs.Process) error {
 		return c.within(func(ctx context.Context) error {
-			_, err := p.awaitEvent(ctx, "joined", "", 1)
+			_, err := p.AwaitEvent(ctx, "joined", "", 1)
 			return err
 		})
 	}
 	for _, start := range []struct {
-		at   **process
+		at   **programs.Process
 		site *site
 		args []string
 	}{
@@ -78,7 +80,7 @@ func (c *course) gather() (err error) {
 		}
 	}
 	if err := c.within(func(ctx context.Context) error { // that of bob, which his joining the room caused
-		_, err := c.aliceReads.awaitEvent(ctx, "join", "", 1)
+		_, err := c.aliceReads.AwaitEvent(ctx, "join", "", 1)
 		return err
 	}); err != nil {
 		return err
@@ -102,7 +104,7 @@ func (c *course) speak() {
 	go func() { wrote <- c.write(stop) }()
 	if c.talk, err = c.peer(c.alice, c.row.room, input, "talk", "-"); err == nil {
 		err = c.within(func(ctx context.Context) error {
-			_, err := c.talk.awaitEvent(ctx, "talk", "start", 1)
+			_, err := c.talk.AwaitEvent(ctx, "talk", "start", 1)
 			return err
 		})
 	}
@@ -111,7 +113,7 @@ func (c *course) speak() {
 	}
 	if err == nil {
 		ctx, cancel := context.WithTimeoutCause(c.ctx, c.row.length()+settle, errors.New("the voice should be over"))
-		err = c.talk.ends(ctx, 0, 0)
+		err = c.talk.Ends(ctx, 0, 0)
 		cancel()
 	}
 	close(stop)
@@ -129,35 +131,35 @@ func (c *course) write(stop <-chan struct{}) error {
 	defer ticker.Stop()
 	for {
 		c.lines++
-		if _, err := io.WriteString(c.mouth.stdin, c.row.line(c.lines)+"\n"); err != nil {
+		if _, err := io.WriteString(c.mouth.Stdin, c.row.line(c.lines)+"\n"); err != nil {
 			return fmt.Errorf("line %d: %w", c.lines, err)
 		}
 		select {
 		case <-ticker.C:
 		case <-stop:
-			return c.mouth.stdin.Close()
+			return c.mouth.Stdin.Close()
 		}
 	}
 }
 
 // finish lets everything come to its end: the receipts, the lines, the voice, the programs.
 func (c *course) finish() {
-	c.out.fault(c.within(func(ctx context.Context) error { return c.mouth.ends(ctx, 0, 0) }))
-	for _, reader := range []*process{c.aliceReads, c.bobReads} {
+	c.out.fault(c.within(func(ctx context.Context) error { return c.mouth.Ends(ctx, 0, 0) }))
+	for _, reader := range []*programs.Process{c.aliceReads, c.bobReads} {
 		c.out.fault(c.within(func(ctx context.Context) error {
-			return reader.await(ctx, fmt.Sprintf("message %d", c.lines), func(events []event) bool { return count(events, "message") >= c.lines })
+			return reader.Await(ctx, fmt.Sprintf("message %d", c.lines), func(events []programs.Event) bool { return count(events, "message") >= c.lines })
 		}))
 	}
-	c.out.fault(c.within(func(ctx context.Context) error { return c.ear.await(ctx, "the end of the voice", c.voiceOver) }))
+	c.out.fault(c.within(func(ctx context.Context) error { return c.ear.Await(ctx, "the end of the voice", c.voiceOver) }))
 	c.out.presence = c.presence() - c.presenceBefore
-	c.out.fault(c.within(func(ctx context.Context) error { return c.ear.ends(ctx, syscall.SIGTERM, 128+int(syscall.SIGTERM)) }))
-	for _, reader := range []*process{c.aliceReads, c.bobReads} {
-		c.out.fault(c.within(func(ctx context.Context) error { return reader.ends(ctx, syscall.SIGTERM, 128+int(syscall.SIGTERM)) }))
+	c.out.fault(c.within(func(ctx context.Context) error { return c.ear.Ends(ctx, syscall.SIGTERM, 128+int(syscall.SIGTERM)) }))
+	for _, reader := range []*programs.Process{c.aliceReads, c.bobReads} {
+		c.out.fault(c.within(func(ctx context.Context) error { return reader.Ends(ctx, syscall.SIGTERM, 128+int(syscall.SIGTERM)) }))
 	}
 }
 
 // voiceOver tells whether all that was begun to be heard has ended, not long before the talk had.
-func (c *course) voiceOver(events []event) bool {
+func (c *course) voiceOver(events []programs.Event) bool {
 	var last time.Time
 	open := 0
 	for _, e := range events {
@@ -167,17 +169,17 @@ func (c *course) voiceOver(events []event) bool {
 			open++
 		default:
 			open--
-			last = e.got
+			last = e.Got
 		}
 	}
 	if open > 0 || c.talk == nil {
 		return false
 	}
-	said := c.talk.of("talk")
-	return len(said) > 0 && last.After(said[len(said)-1].got.Add(-time.Second))
+	said := c.talk.Of("talk")
+	return len(said) > 0 && last.After(said[len(said)-1].Got.Add(-time.Second))
 }
 
-func count(events []event, kind string) (n int) {
+func count(events []programs.Event, kind string) (n int) {
 	for _, e := range events {
 		if e.Type == kind {
 			n++
@@ -188,8 +190,8 @@ func count(events []event, kind string) (n int) {
 
 // presence counts what both readers were told about who came and went.
 func (c *course) presence() (n int) {
-	for _, reader := range []*process{c.aliceReads, c.bobReads} {
-		n += len(reader.of("join")) + len(reader.of("leave"))
+	for _, reader := range []*programs.Process{c.aliceReads, c.bobReads} {
+		n += len(reader.Of("join")) + len(reader.Of("leave"))
 	}
 	return n
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"yodel/cmd/internal/programs"
 )
 
 const (
@@ -29,20 +31,20 @@ func idle(w *world, r row, out *outcome) error {
 	say := func(limit time.Duration) (receipt, read time.Duration, err error) {
 		begin := time.Now()
 		out.lines++
-		if _, err := io.WriteString(mouth.stdin, r.line(out.lines)+"\n"); err != nil {
+		if _, err := io.WriteString(mouth.Stdin, r.line(out.lines)+"\n"); err != nil {
 			return 0, 0, err
 		}
 		ctx, cancel := context.WithTimeoutCause(w.ctx, limit, fmt.Errorf("not within %v", limit))
 		defer cancel()
-		got, err := mouth.awaitEvent(ctx, "receipt", "", out.lines)
+		got, err := mouth.AwaitEvent(ctx, "receipt", "", out.lines)
 		if err != nil {
 			return 0, 0, err
 		}
 		out.receipts++
-		message, err := reader.awaitEvent(ctx, "message", "", out.lines)
-		return got.got.Sub(begin), message.got.Sub(begin), err
+		message, err := reader.AwaitEvent(ctx, "message", "", out.lines)
+		return got.Got.Sub(begin), message.Got.Sub(begin), err
 	}
-	if err := reader.await(w.ctx, "joined", func(e []event) bool { return count(e, "joined") > 0 }); err != nil {
+	if err := reader.Await(w.ctx, "joined", func(e []programs.Event) bool { return count(e, "joined") > 0 }); err != nil {
 		return err
 	}
 	if _, _, err := say(settle); err != nil {
@@ -62,6 +64,6 @@ func idle(w *world, r row, out *outcome) error {
 		}
 		out.note += fmt.Sprintf(" %s: receipt %s, read %s;", step.who.nick, seconds(receipt), seconds(read))
 	}
-	out.sessionsLost = len(reader.of("lost")) + len(mouth.of("lost"))
-	return mouth.stdin.Close()
+	out.sessionsLost = len(reader.Of("lost")) + len(mouth.Of("lost"))
+	return mouth.Stdin.Close()
 }

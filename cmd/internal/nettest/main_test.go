@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"hash/fnv"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"yodel/cmd/internal/programs"
 )
 
 // settings come from the environment; doc.go tells what they mean.
@@ -61,28 +61,8 @@ func prepare() (cleanUp func(), err error) {
 		}
 	}
 	settings.keep = os.Getenv("YODEL_NET_KEEP")
-	if settings.bin = os.Getenv("YODEL_BIN"); settings.bin != "" {
-		settings.bin, err = filepath.Abs(settings.bin)
-		return func() {}, err
-	}
-	dir, err := os.MkdirTemp("", "yodel-net-")
-	if err != nil {
-		return nil, err
-	}
-	settings.bin = dir
-	return func() { _ = os.RemoveAll(dir) }, build(dir)
-}
-
-// build builds the programs as `make build` does.
-func build(dir string) error {
-	for _, program := range []struct{ name, cgo string }{{"yodel", "1"}, {"yodeld", "0"}} {
-		cmd := exec.Command("go", "build", "-tags", "nolibopusfile,urfave_cli_no_docs", "-buildvcs=false", "-o", dir, "yodel/cmd/"+program.name)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED="+program.cgo)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("building %s: %w\n%s", program.name, err, out)
-		}
-	}
-	return nil
+	settings.bin, cleanUp, err = programs.Find()
+	return cleanUp, err
 }
 
 // seedOf is the seed of a row: its fates do not depend on which other rows run.

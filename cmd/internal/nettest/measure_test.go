@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"path/filepath"
 	"time"
+
+	"yodel/cmd/internal/programs"
 )
 
 // measure takes what came of a course into its outcome.
 func (c *course) measure() error {
-	c.out.lines, c.out.receipts = c.lines, len(c.mouth.of("receipt"))
+	c.out.lines, c.out.receipts = c.lines, len(c.mouth.Of("receipt"))
 	if c.out.receipts != c.lines {
 		c.out.fault(fmt.Errorf("%d receipts for %d lines", c.out.receipts, c.lines))
 	}
@@ -21,15 +23,15 @@ func (c *course) measure() error {
 }
 
 // inOrder checks that a reader has every line once and in order.
-func (c *course) inOrder(reader *process) error {
-	messages := reader.of("message")
+func (c *course) inOrder(reader *programs.Process) error {
+	messages := reader.Of("message")
 	for i, m := range messages {
 		if i < c.lines && m.Text != c.row.line(i+1) {
-			return fmt.Errorf("%s: message %d is %.40q, not line %d", reader.name, i+1, m.Text, i+1)
+			return fmt.Errorf("%s: message %d is %.40q, not line %d", reader.Name, i+1, m.Text, i+1)
 		}
 	}
 	if len(messages) != c.lines {
-		return fmt.Errorf("%s: %d messages for %d lines", reader.name, len(messages), c.lines)
+		return fmt.Errorf("%s: %d messages for %d lines", reader.Name, len(messages), c.lines)
 	}
 	return nil
 }
@@ -37,16 +39,16 @@ func (c *course) inOrder(reader *process) error {
 // sessions counts what the programs said about their sessions, and when they were back.
 func (c *course) sessions() {
 	for _, p := range c.procs {
-		lost, back := p.of("lost"), p.of("back")
+		lost, back := p.Of("lost"), p.Of("back")
 		c.out.sessionsLost += len(lost)
 		if len(back) < len(lost) {
-			c.out.fault(fmt.Errorf("%s lost its session and was not back", p.name))
+			c.out.fault(fmt.Errorf("%s lost its session and was not back", p.Name))
 		}
 		if c.restored.IsZero() {
 			continue
 		}
 		for _, e := range back {
-			c.out.back = max(c.out.back, e.got.Sub(c.restored))
+			c.out.back = max(c.out.back, e.Got.Sub(c.restored))
 		}
 	}
 }
@@ -54,7 +56,7 @@ func (c *course) sessions() {
 // frames counts the frames of the voice that bob did not get to hear.
 func (c *course) frames() {
 	heard := 0
-	for _, e := range c.ear.of("talk") {
+	for _, e := range c.ear.Of("talk") {
 		if e.Heard && e.State == "end" {
 			heard += e.Frames - e.Lost // Lost counts what came late, too
 		}

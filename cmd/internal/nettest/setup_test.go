@@ -36,14 +36,14 @@ func trial(w *world) (s setUp, err error) {
 	}
 	ctx, cancel := context.WithTimeoutCause(w.ctx, settle, fmt.Errorf("not within %v", settle))
 	defer cancel()
-	receipt, err := p.awaitEvent(ctx, "receipt", "", 1)
+	receipt, err := p.AwaitEvent(ctx, "receipt", "", 1)
 	s.there = w.alice.link.Stats(netem.A).Received.Packets - there.Received.Packets
 	s.back = w.alice.link.Stats(netem.B).Received.Packets - back.Received.Packets
-	if err := errors.Join(err, p.ends(ctx, 0, 0)); err != nil {
+	if err := errors.Join(err, p.Ends(ctx, 0, 0)); err != nil {
 		return s, err
 	}
-	s.receipt = receipt.got.Sub(p.began)
-	s.cpu = p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
+	s.receipt = receipt.Got.Sub(p.Began)
+	s.cpu = p.Cmd.ProcessState.UserTime() + p.Cmd.ProcessState.SystemTime()
 	return s, nil
 }
 
@@ -100,12 +100,12 @@ func setUpTime(w *world, _ row, out *outcome) error {
 			return err
 		}
 		ctx, cancel := context.WithTimeoutCause(w.ctx, settle, fmt.Errorf("not within %v", settle))
-		err = p.ends(ctx, 0, 0)
+		err = p.Ends(ctx, 0, 0)
 		cancel()
 		if err != nil {
 			return err
 		}
-		idle = append(idle, p.cmd.ProcessState.UserTime()+p.cmd.ProcessState.SystemTime())
+		idle = append(idle, p.Cmd.ProcessState.UserTime()+p.Cmd.ProcessState.SystemTime())
 	}
 	slices.Sort(idle)
 	all, _, err := try(w, out, func(s setUp) time.Duration { return s.cpu })

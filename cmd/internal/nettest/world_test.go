@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"yodel/cmd/internal/netem"
+	"yodel/cmd/internal/programs"
 )
 
 const (
@@ -30,9 +31,9 @@ type world struct {
 	ctx          context.Context //nolint:containedctx // one row, one context
 	dir          string
 	alice, bob   *site
-	daemon       *process
+	daemon       *programs.Process
 	middle       *netem.Namespace
-	procs        []*process
+	procs        []*programs.Process
 	restored     time.Time // when the network or the daemon was there again; zero: nothing was taken away
 	daemonNumber int
 }
@@ -100,9 +101,9 @@ func namespace(t *testing.T) *netem.Namespace {
 // end kills what still runs, and tells after a failure what the programs said.
 func (w *world) end() {
 	for _, p := range w.procs {
-		p.kill()
+		p.Kill()
 		if w.t.Failed() {
-			w.t.Logf("%s (%v): %s", p.name, p.cmd.ProcessState, p.lastWords())
+			w.t.Logf("%s (%v): %s", p.Name, p.Cmd.ProcessState, p.LastWords())
 		}
 	}
 }
@@ -117,18 +118,18 @@ func (w *world) startDaemon() error {
 		return err
 	}
 	w.daemon = p
-	return p.await(w.ctx, "ready", func(events []event) bool {
-		return len(events) > 0 && strings.HasPrefix(events[0].line, "yodeld: ready on ")
+	return p.Await(w.ctx, "ready", func(events []programs.Event) bool {
+		return len(events) > 0 && strings.HasPrefix(events[0].Line, "yodeld: ready on ")
 	})
 }
 
 // restartDaemon ends the daemon by a signal and starts it again.
 func (w *world) restartDaemon(signal syscall.Signal) error {
-	if err := w.daemon.cmd.Process.Signal(signal); err != nil {
+	if err := w.daemon.Cmd.Process.Signal(signal); err != nil {
 		return err
 	}
 	select {
-	case <-w.daemon.done:
+	case <-w.daemon.Done():
 	case <-w.ctx.Done():
 		return context.Cause(w.ctx)
 	}
@@ -137,8 +138,8 @@ func (w *world) restartDaemon(signal syscall.Signal) error {
 	return err
 }
 
-// peer starts yodel as somebody in a room. input is its standard input; nil: a pipe, process.stdin.
-func (w *world) peer(s *site, room string, input *os.File, args ...string) (*process, error) {
+// peer starts yodel as somebody in a room. input is its standard input; nil: a pipe, Process.Stdin.
+func (w *world) peer(s *site, room string, input *os.File, args ...string) (*programs.Process, error) {
 	name := fmt.Sprintf("%s-%s-%d", s.nick, args[0], len(w.procs))
 	command := []string{
 		"yodel", args[0], "--json", "--room", room, "--nick", s.nick, "--server", netip.AddrPortFrom(s.link.Addr(netem.B), port).String(),
@@ -148,18 +149,15 @@ func (w *world) peer(s *site, room string, input *os.File, args ...string) (*pro
 }
 
 // start starts a program in a namespace; it is killed at the row's end or limit.
-func (w *world) start(ns *netem.Namespace, name string, input *os.File, args ...string) (*process, error) {
+func (w *world) start(ns *netem.Namespace, name string, input *os.File, args ...string) (*programs.Process, error) {
 	cmd := exec.CommandContext(w.ctx, filepath.Join(settings.bin, args[0]), args[1:]...)
 	cmd.Dir = w.dir
 	cmd.Env = []string{"HOME=" + w.dir, "PATH=" + os.Getenv("PATH")}
-	p := &process{name: name, cmd: cmd, stderr: filepath.Join(w.dir, name+".err")}
-	var err error
 	if input != nil {
 		cmd.Stdin = input
-	} else if p.stdin, err = cmd.StdinPipe(); err != nil {
-		return nil, err
 	}
-	if err := watch(p, ns.Start); err != nil {
+	p, err := programs.Start(programs.Command{Name: name, Cmd: cmd, Stderr: filepath.Join(w.dir, name+".err"), Start: ns.Start})
+	if err != nil {
 		return nil, err
 	}
 	w.procs = append(w.procs, p)
