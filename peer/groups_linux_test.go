@@ -25,10 +25,11 @@ func TestGroupsAreReadOneByOne(t *testing.T) {
 	}
 	defer conn.Close()
 	if _, ok := conn.(*groupedConn); !ok {
-		if os.Getenv("CI") != "" {
-			t.Fatal("no UDP_GRO here, and CI is to have it")
+		const loss = "GROUPS ARE NOT TESTED: the kernel makes none (UDP_GRO, Linux 5.0)"
+		if os.Getenv("CI") == "true" {
+			t.Fatal(loss)
 		}
-		t.Skip("this kernel has no UDP_GRO")
+		t.Skip(loss)
 	}
 	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
 	raw, err := listener.SyscallConn()

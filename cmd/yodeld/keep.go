@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -45,11 +46,13 @@ func keepSetting(k *roomlog.Keep, name, value string) error {
 func setKeep(c *cli.Context, cfg *daemon.Config) (err error) {
 	for _, name := range []string{"keep", "keep-age", "keep-bytes"} {
 		if err := keepSetting(&cfg.Keep, name, c.String(name)); err != nil {
-			return err
+			return fmt.Errorf("--%w", err)
 		}
 	}
-	cfg.KeepTotal, err = size("keep-total", c.String("keep-total"))
-	return err
+	if cfg.KeepTotal, err = size("keep-total", c.String("keep-total")); err != nil {
+		return fmt.Errorf("--%w", err)
+	}
+	return nil
 }
 
 // age reads a duration; days (30d) are 24 hours.

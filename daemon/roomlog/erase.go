@@ -127,6 +127,11 @@ func (e *eraser) positions(ctx context.Context, query string, args ...any) (all 
 	if err != nil {
 		return nil, err
 	}
+	return scanPositions(rows)
+}
+
+// scanPositions reads rows of one position each, and closes them.
+func scanPositions(rows *sql.Rows) (all []int64, err error) {
 	defer func() { _ = rows.Close() }() // after an error there is nothing to say
 	for rows.Next() {
 		var pos int64

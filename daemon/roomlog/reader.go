@@ -160,7 +160,8 @@ func (r *reader) rows(name string, id int64, after uint64, n int) (page []Entry,
 func (r *reader) single(name string, id int64, after uint64) (page []Entry, last uint64, err error) {
 	positions, err := r.positions(id, after)
 	last = after
-	for _, pos := range positions {
+	for _, p := range positions {
+		pos := uint64(p)
 		es, _, err := r.rows(name, id, pos-1, 1)
 		if err != nil && !damaged(err) {
 			return page, last, err
@@ -174,20 +175,12 @@ func (r *reader) single(name string, id int64, after uint64) (page []Entry, last
 	return page, last, err
 }
 
-func (r *reader) positions(id int64, after uint64) (all []uint64, err error) {
+func (r *reader) positions(id int64, after uint64) ([]int64, error) {
 	rows, err := r.stmt.positions.Query(id, int64(after), pageEntries)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }() // after an error there is nothing to say
-	for rows.Next() {
-		var pos int64
-		if err := rows.Scan(&pos); err != nil {
-			return nil, err
-		}
-		all = append(all, uint64(pos))
-	}
-	return all, rows.Err()
+	return scanPositions(rows)
 }
 
 // scan reads a row, and tells whether its checksum is right.

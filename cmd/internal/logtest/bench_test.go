@@ -14,7 +14,7 @@ import (
 // bench has `yodel bench` load the daemon.
 func (w *world) bench(args ...string) (*load.Result, error) {
 	line := []string{
-		filepath.Join(settings.bin, "yodel"), "bench", "--json", "--quiet", "--server", w.listen,
+		filepath.Join(settings.Bin, "yodel"), "bench", "--json", "--quiet", "--server", w.listen,
 		"--pid", strconv.Itoa(w.daemon.Cmd.Process.Pid),
 	}
 	o, err := w.tool(append(line, args...)...)

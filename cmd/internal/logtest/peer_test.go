@@ -19,7 +19,7 @@ import (
 // yodel gives the command line of a peer with a nick and a key of that name.
 func (w *world) yodel(nick, command string, args ...string) []string {
 	line := []string{
-		filepath.Join(settings.bin, "yodel"), command, "--json", "--room", room, "--nick", nick, "--server", w.server,
+		filepath.Join(settings.Bin, "yodel"), command, "--json", "--room", room, "--nick", nick, "--server", w.server,
 		"--identity", filepath.Join(w.dir, nick, "identity.pem"),
 	}
 	return append(line, args...)
@@ -106,7 +106,7 @@ func (w *world) readAll() (messages []programs.Event, err error) {
 
 // yodeld runs another command of yodeld on the daemon's state folder, to its end.
 func (w *world) yodeld(command []string, args ...string) (o outcome, err error) {
-	line := append([]string{filepath.Join(settings.bin, "yodeld")}, command...)
+	line := append([]string{filepath.Join(settings.Bin, "yodeld")}, command...)
 	return w.tool(append(append(line, "--state", w.state), args...)...)
 }
 

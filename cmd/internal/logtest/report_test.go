@@ -52,7 +52,7 @@ func (t *table) print(w io.Writer) {
 		return
 	}
 	slices.SortStableFunc(t.rows, func(a, b result) int { return a.place - b.place })
-	fmt.Fprintf(w, "\nseed %d\n", settings.seed)
+	fmt.Fprintf(w, "\nseed %d\n", settings.Seed)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "trial\ttook\toutcome\tfigures")
 	for _, r := range t.rows {

@@ -47,7 +47,7 @@ var trials = []trial{
 
 // TestDurability runs the trials.
 func TestDurability(t *testing.T) {
-	t.Logf("seed %d", settings.seed)
+	t.Logf("seed %d", settings.Seed)
 	place := 0
 	for _, tr := range trials {
 		for i := range tr.times() {
@@ -65,13 +65,13 @@ func TestDurability(t *testing.T) {
 // times is how often a trial runs, as the settings say.
 func (tr trial) times() int {
 	n := tr.short
-	if settings.full {
+	if settings.Full {
 		n = tr.full
 	}
 	switch {
-	case settings.trials == nil:
+	case settings.Only == nil:
 		return n
-	case settings.trials.MatchString(tr.name):
+	case settings.Only.MatchString(tr.name):
 		return max(n, 1)
 	}
 	return 0
@@ -95,7 +95,7 @@ func (tr trial) once(t *testing.T, name string, place int) {
 	r.took = time.Since(begin)
 	results.add(r)
 	if r.err != nil {
-		t.Errorf("YODEL_LOG_SEED=%d: %v", settings.seed, r.err)
+		t.Errorf("YODEL_LOG_SEED=%d: %v", settings.Seed, r.err)
 	}
 }
 

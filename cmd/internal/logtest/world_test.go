@@ -4,7 +4,6 @@ package logtest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -58,29 +57,13 @@ func newWorld(t *testing.T, limit time.Duration) *world {
 	t.Helper()
 	ctx, cancel := context.WithTimeoutCause(context.Background(), limit, fmt.Errorf("the trial's limit of %v is over", limit))
 	t.Cleanup(cancel)
-	w := &world{t: t, ctx: ctx, dir: folder(t), seed: seedOf(t.Name())}
+	w := &world{t: t, ctx: ctx, dir: settings.Folder(t), seed: settings.SeedOf(t.Name())}
 	w.rng = rand.New(rand.NewPCG(w.seed, 1))
 	w.state = filepath.Join(w.dir, "state")
 	w.listen = w.freePort()
 	w.server = w.listen
 	t.Cleanup(w.end)
 	return w
-}
-
-// folder is where a trial's programs keep their files.
-func folder(t *testing.T) string {
-	t.Helper()
-	if settings.keep == "" {
-		return t.TempDir()
-	}
-	dir, err := filepath.Abs(filepath.Join(settings.keep, filepath.Base(t.Name())))
-	if err == nil {
-		err = errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir
 }
 
 // freePort gives an address of this machine at which nothing listens.
@@ -122,7 +105,7 @@ func (w *world) end() {
 func (w *world) launch() (*programs.Process, error) {
 	w.daemonNumber++
 	args := append([]string{}, w.wrap...)
-	args = append(args, filepath.Join(settings.bin, "yodeld"), "serve", "--verbose", "--listen", w.listen, "--access", "open",
+	args = append(args, filepath.Join(settings.Bin, "yodeld"), "serve", "--verbose", "--listen", w.listen, "--access", "open",
 		"--state", w.state, "--delay", "0")
 	p, err := w.start(fmt.Sprintf("yodeld-%d", w.daemonNumber), nil, append(args, w.args...)...)
 	if err == nil {

@@ -51,7 +51,7 @@ func (c *course) within(step func(context.Context) error) error {
 
 // gather brings alice and bob into the room and starts what sends the lines and the voice.
 func (c *course) gather() (err error) {
-	if c.voice, err = newVoice(c.row.length(), seedOf(c.row.name)); err != nil {
+	if c.voice, err = newVoice(c.row.length(), settings.SeedOf(c.row.name)); err != nil {
 		return err
 	}
 	if err := save(filepath.Join(c.dir, "voice.wav"), c.voice); err != nil {

@@ -141,7 +141,7 @@ func (t *table) print(w io.Writer) {
 		return
 	}
 	slices.SortStableFunc(t.rows, func(a, b *outcome) int { return place(a.row) - place(b.row) })
-	fmt.Fprintf(w, "\nseed %d\n", settings.seed)
+	fmt.Fprintf(w, "\nseed %d\n", settings.Seed)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, strings.Join([]string{
 		"condition", "receipts", "frames lost", "gap", "fwSNR dB", "lost", "back after", "left/joined", "took", "outcome",

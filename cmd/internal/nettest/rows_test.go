@@ -67,7 +67,7 @@ func (r row) withDefaults() row {
 
 // length is how long the voice is.
 func (r row) length() time.Duration {
-	if settings.full {
+	if settings.Full {
 		return r.voice
 	}
 	return r.shortVoice
@@ -187,10 +187,10 @@ func place(name string) int {
 // TestNetwork runs the rows.
 func TestNetwork(t *testing.T) {
 	netem.Need(t, "YODEL ON BAD NETWORKS")
-	t.Logf("seed %d", settings.seed)
+	t.Logf("seed %d", settings.Seed)
 	for _, r := range rows {
 		r = r.withDefaults()
-		if settings.rows != nil && !settings.rows.MatchString(r.name) || settings.rows == nil && !settings.full && !r.short {
+		if settings.Only != nil && !settings.Only.MatchString(r.name) || settings.Only == nil && !settings.Full && !r.short {
 			continue
 		}
 		t.Run(r.name, func(t *testing.T) {
@@ -220,6 +220,6 @@ func (r row) run(t *testing.T) {
 	out.took = time.Since(begin)
 	results.add(out)
 	if err := errors.Join(out.faults...); err != nil {
-		t.Errorf("seed %d: %v", settings.seed, err)
+		t.Errorf("seed %d: %v", settings.Seed, err)
 	}
 }

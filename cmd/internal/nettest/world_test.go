@@ -50,8 +50,8 @@ func newWorld(t *testing.T, mtu int, limit time.Duration) *world {
 	t.Helper()
 	ctx, cancel := context.WithTimeoutCause(context.Background(), limit, fmt.Errorf("the row's limit of %v is over", limit))
 	t.Cleanup(cancel)
-	w := &world{t: t, ctx: ctx, dir: folder(t), middle: namespace(t)}
-	seed := seedOf(t.Name())
+	w := &world{t: t, ctx: ctx, dir: settings.Folder(t), middle: namespace(t)}
+	seed := settings.SeedOf(t.Name())
 	for i, s := range []struct {
 		at   **site
 		nick string
@@ -70,22 +70,6 @@ func newWorld(t *testing.T, mtu int, limit time.Duration) *world {
 		t.Fatal(err)
 	}
 	return w
-}
-
-// folder is where a row's programs keep their files, what they said and what was heard.
-func folder(t *testing.T) string {
-	t.Helper()
-	if settings.keep == "" {
-		return t.TempDir()
-	}
-	dir, err := filepath.Abs(filepath.Join(settings.keep, filepath.Base(t.Name())))
-	if err == nil {
-		err = errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir
 }
 
 func namespace(t *testing.T) *netem.Namespace {
@@ -150,7 +134,7 @@ func (w *world) peer(s *site, room string, input *os.File, args ...string) (*pro
 
 // start starts a program in a namespace; it is killed at the row's end or limit.
 func (w *world) start(ns *netem.Namespace, name string, input *os.File, args ...string) (*programs.Process, error) {
-	cmd := exec.CommandContext(w.ctx, filepath.Join(settings.bin, args[0]), args[1:]...)
+	cmd := exec.CommandContext(w.ctx, filepath.Join(settings.Bin, args[0]), args[1:]...)
 	cmd.Dir = w.dir
 	cmd.Env = []string{"HOME=" + w.dir, "PATH=" + os.Getenv("PATH")}
 	if input != nil {
