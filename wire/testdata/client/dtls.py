@@ -75,7 +75,7 @@ def handshake(socket, identity, profiles=(GCM, CM)):
             raise TimeoutError("the handshake timed out")
         socket.settimeout(FLIGHT_REPEAT)
         try:
-            connection.bio_write(records(socket.recv(2048)))
+            take(connection, socket.recv(2048))
         except (TimeoutError, ConnectionRefusedError):
             # OpenSSL repeats a flight after 1 s, 2 s, 4 s … In between the same datagrams go once more: the daemon takes
             # them if the first were lost.
@@ -141,6 +141,12 @@ def split(data):
         end = 13 + struct.unpack_from("!H", data, 11)[0]
         yield data[:end]
         data = data[end:]
+
+
+def take(connection, datagram):
+    taken = records(datagram)
+    if taken:  # OpenSSL calls a write of nothing an error
+        connection.bio_write(taken)
 
 
 def records(datagram):
