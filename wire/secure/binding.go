@@ -110,11 +110,3 @@ func mappedAddress(txid [12]byte, from netip.AddrPort) *stun.Message {
 	_ = mapped.AddTo(m) // fails only for addresses that are neither IPv4 nor IPv6
 	return m
 }
-
-// staleNonce is the error 438: ERROR-CODE (RFC 8489, 14.8) and NONCE (14.10), 68 bytes.
-func staleNonce(txid [12]byte, nonce []byte) *stun.Message {
-	m := newMessage(txid, stun.BindingError)
-	_ = stun.CodeStaleNonce.AddTo(m) // fails only for codes without a reason
-	m.Add(stun.AttrNonce, nonce)
-	return m
-}

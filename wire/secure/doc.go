@@ -15,7 +15,7 @@
 //
 // The client sends BindingRequest without a nonce and learns one (ParseBindingReply); it sends
 // BindingRequest with it and, without waiting for the answer, starts Handshake. The daemon asks
-// Validator.Answer about every STUN datagram; from an address that came with a good nonce it accepts a
+// Validator.Answer about every STUN datagram (or its parts, where strangers are to cost no memory: ParseKnock, Knows, Accept, Refuse); from an address that came with a good nonce it accepts a
 // handshake for ValidatedFor. It keeps a Responder per pending handshake and feeds it every DTLS datagram
 // of that address; ClientHelloRandom tells a repeated ClientHello from that of a client that was started
 // again on the same port, which gets a Responder of its own beside the old one. Cookies of DTLS (RFC 6347, 4.2.1)

@@ -35,8 +35,12 @@ func ParseFingerprint(s string) (Fingerprint, error) {
 	if !ok || len(digits) != base64.RawStdEncoding.EncodedLen(len(f)) {
 		return Fingerprint{}, fmt.Errorf("%w: %q is not SHA256: and 43 characters", ErrFingerprint, s)
 	}
-	if _, err := base64.RawStdEncoding.Strict().Decode(f[:], []byte(digits)); err != nil {
+	n, err := base64.RawStdEncoding.Strict().Decode(f[:], []byte(digits))
+	if err != nil {
 		return Fingerprint{}, fmt.Errorf("%w: %q: %w", ErrFingerprint, s, err)
+	}
+	if n != len(f) { // the decoder skips line ends
+		return Fingerprint{}, fmt.Errorf("%w: %q has line ends", ErrFingerprint, s)
 	}
 	return f, nil
 }

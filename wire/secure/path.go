@@ -172,15 +172,10 @@ func ParsePathReply(datagram []byte, txid [12]byte, key *PathKey) (BindingReply,
 // Hint appends what the daemon says to an address that it does not know and that sends SRTP or SRTCP: error 438 with a
 // NONCE, with the first 12 bytes of the datagram as transaction id. Nothing if that would be longer than the datagram.
 func (v *Validator) Hint(dst, datagram []byte, from netip.AddrPort, now time.Time) []byte {
-	if len(datagram) < minRTP {
+	if len(datagram) < staleLen {
 		return dst
 	}
-	from = netip.AddrPortFrom(from.Addr().Unmap().WithZone(""), from.Port())
-	m := staleNonce([12]byte(datagram[:12]), v.nonce(from, now))
-	if len(m.Raw) > len(datagram) {
-		return dst
-	}
-	return append(dst, m.Raw...)
+	return v.appendStale(dst, [12]byte(datagram), from, now)
 }
 
 // ParseHint reads an error 438 that answers no request: the daemon does not know the address that one sends from. Anyone may

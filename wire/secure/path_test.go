@@ -50,7 +50,7 @@ func TestPathRequestSentBackIsNotTaken(t *testing.T) {
 	if r, ok := ParsePathRequest(question); ok {
 		t.Errorf("the daemon takes its own question for a request: %+v", r)
 	}
-	v := &Validator{secret: testSecret}
+	v := newValidator(testSecret)
 	if _, validated := v.Answer(nil, question, testIPv4, testTime); validated {
 		t.Error("a question validates an address")
 	}
@@ -209,7 +209,7 @@ func TestParsePathReply(t *testing.T) {
 
 // A path request is answered by who has the session; the validator says only that the nonce is good.
 func TestValidatorLeavesPathRequestsAlone(t *testing.T) {
-	v := &Validator{secret: testSecret}
+	v := newValidator(testSecret)
 	request := AppendPathRequest(nil, testRequest(1), &testPathKey)
 	if reply, validated := v.Answer(nil, request, testIPv4, testTime); len(reply) > 0 || !validated {
 		t.Errorf("%x, %t", reply, validated)
@@ -221,7 +221,7 @@ func TestValidatorLeavesPathRequestsAlone(t *testing.T) {
 }
 
 func TestHintIsNeverLongerThanTheDatagram(t *testing.T) {
-	v := &Validator{secret: testSecret}
+	v := newValidator(testSecret)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))

@@ -37,9 +37,23 @@ func bytesOf(tb testing.TB, text string) []byte {
 	return raw
 }
 
+// nonceOf is what an address is given.
+func nonceOf(v *Validator, from netip.AddrPort, now time.Time) []byte {
+	nonce := v.nonce(from, now)
+	return nonce[:]
+}
+
+// staleNonce is error 438 with any nonce, as the STUN library makes it.
+func staleNonce(txid [12]byte, nonce []byte) *stun.Message {
+	m := newMessage(txid, stun.BindingError)
+	_ = stun.CodeStaleNonce.AddTo(m) // fails only for codes without a reason
+	m.Add(stun.AttrNonce, nonce)
+	return m
+}
+
 // The nonces were computed with Python's hmac over secret 00…1f, as nonce's doc says.
 func TestValidatorGoldenBytes(t *testing.T) {
-	v := &Validator{secret: testSecret}
+	v := newValidator(testSecret)
 	for _, test := range []struct {
 		from                    netip.AddrPort
 		nonce, refusal, success string
@@ -102,8 +116,8 @@ func TestBindingRequestGoldenBytes(t *testing.T) {
 }
 
 func TestNonceIsGoodForItsAddressAndTime(t *testing.T) {
-	v := &Validator{secret: testSecret}
-	nonce := v.nonce(testIPv4, testTime)
+	v := newValidator(testSecret)
+	nonce := nonceOf(v, testIPv4, testTime)
 	request := BindingRequest(nil, testTxid, nonce)
 	for name, test := range map[string]struct {
 		v     *Validator
@@ -138,7 +152,7 @@ func TestNonceIsGoodForItsAddressAndTime(t *testing.T) {
 
 func TestZoneOfALinkLocalAddressDoesNotMatter(t *testing.T) {
 	v := NewValidator()
-	nonce := v.nonce(netip.MustParseAddrPort("[fe80::1]:1000"), testTime)
+	nonce := nonceOf(v, netip.MustParseAddrPort("[fe80::1]:1000"), testTime)
 	if _, validated := v.Answer(nil, BindingRequest(nil, testTxid, nonce), netip.MustParseAddrPort("[fe80::1%eth0]:1000"), testTime); !validated {
 		t.Error("not validated")
 	}
@@ -209,8 +223,8 @@ func TestNeverMoreBytesOutThanIn(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
-	v := &Validator{secret: testSecret}
-	good := BindingRequest(nil, testTxid, v.nonce(testIPv4, testTime))
+	v := newValidator(testSecret)
+	good := BindingRequest(nil, testTxid, nonceOf(v, testIPv4, testTime))
 	for range 20000 {
 		m := newMessage(testTxid, stun.BindingRequest)
 		for range rng.IntN(4) {
@@ -229,9 +243,9 @@ func TestNeverMoreBytesOutThanIn(t *testing.T) {
 }
 
 func FuzzAnswer(f *testing.F) {
-	v := &Validator{secret: testSecret}
+	v := newValidator(testSecret)
 	f.Add(BindingRequest(nil, testTxid, nil))
-	f.Add(BindingRequest(nil, testTxid, v.nonce(testIPv4, testTime)))
+	f.Add(BindingRequest(nil, testTxid, nonceOf(v, testIPv4, testTime)))
 	f.Add(paddedTo(68))
 	f.Add(paddedTo(64))
 	f.Fuzz(func(t *testing.T, datagram []byte) { checkAnswer(t, v, datagram) })
@@ -273,8 +287,8 @@ func TestParseBindingReply(t *testing.T) {
 }
 
 func FuzzParseBindingReply(f *testing.F) {
-	v := &Validator{secret: testSecret}
-	for _, nonce := range [][]byte{nil, v.nonce(testIPv4, testTime)} {
+	v := newValidator(testSecret)
+	for _, nonce := range [][]byte{nil, nonceOf(v, testIPv4, testTime)} {
 		reply, _ := v.Answer(nil, BindingRequest(nil, testTxid, nonce), testIPv4, testTime)
 		f.Add(reply)
 	}
@@ -290,11 +304,79 @@ func FuzzParseBindingReply(f *testing.F) {
 }
 
 func BenchmarkAnswer(b *testing.B) {
-	v := &Validator{secret: testSecret}
+	v := newValidator(testSecret)
 	request := BindingRequest(nil, testTxid, nil)
 	dst := make([]byte, 0, 128)
 	b.ReportAllocs()
 	for b.Loop() {
 		v.Answer(dst, request, testIPv4, testTime)
 	}
+}
+
+// What strangers send costs no memory, and what the reader of a request says is what the STUN library says.
+func TestStrangersCostNoMemory(t *testing.T) {
+	v := NewValidator()
+	from, now := testIPv4, testTime
+	good := BindingRequest(nil, testTxid, nonceOf(v, from, now))
+	wrong := BindingRequest(nil, testTxid, nonceOf(v, testIPv6, now))
+	buf := make([]byte, 0, 128)
+	allocs := testing.AllocsPerRun(100, func() {
+		for _, b := range [][]byte{good, wrong} {
+			k, ok := ParseKnock(b)
+			if !ok || v.Knows(k, from, now) != (&b[0] == &good[0]) {
+				t.Fatal("a request is not known")
+			}
+			if got := v.Refuse(buf[:0], k, from, now); len(got) != staleLen {
+				t.Fatalf("%d bytes", len(got))
+			}
+		}
+		_ = v.Hint(buf[:0], good, from, now)
+	})
+	if allocs != 0 {
+		t.Errorf("%v allocations", allocs)
+	}
+}
+
+func FuzzParseKnock(f *testing.F) {
+	f.Add(BindingRequest(nil, testTxid, []byte("abcdefghijklmnopqrstuvwx")))
+	f.Add(AppendPathRequest(nil, PathRequest{Nonce: []byte("n")}, new(PathKey)))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) > 1<<16 {
+			return
+		}
+		k, ok := ParseKnock(b)
+		m := stun.Message{Raw: bytes.Clone(b)}
+		want := m.Decode() == nil && m.Type == stun.BindingRequest && isWhole(&m)
+		if ok != want {
+			t.Fatalf("%x: %v, want %v", b, ok, want)
+		}
+		if !ok {
+			return
+		}
+		nonce, _ := m.Get(stun.AttrNonce)
+		if !bytes.Equal(k.Nonce, nonce) || k.TxID != m.TransactionID || k.Path != m.Contains(stun.AttrUsername) {
+			t.Fatalf("%x: %+v", b, k)
+		}
+	})
+}
+
+func BenchmarkStrangersRequest(b *testing.B) {
+	v := NewValidator()
+	bare := BindingRequest(nil, testTxid, nil)
+	wrong := BindingRequest(nil, testTxid, nonceOf(v, testIPv6, testTime))
+	buf := make([]byte, 0, 128)
+	b.Run("wrong nonce", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			k, _ := ParseKnock(wrong)
+			_ = v.Knows(k, testIPv4, testTime)
+		}
+	})
+	b.Run("answer", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			k, _ := ParseKnock(bare)
+			_ = v.Refuse(buf[:0], k, testIPv4, testTime)
+		}
+	})
 }

@@ -69,7 +69,7 @@ func stunBytes(c stunCase) []byte {
 	case "unknown session":
 		return AppendPathUnknown(nil, txid)
 	case "hint":
-		return (&Validator{secret: c.Secret}).Hint(nil, c.Came, from, time.Unix(c.Unix, 0))
+		return newValidator(c.Secret).Hint(nil, c.Came, from, time.Unix(c.Unix, 0))
 	}
 	return nil
 }
@@ -187,11 +187,11 @@ func checkSTUN(t *testing.T, c stunCase) {
 	copy(txid[:], c.TxID)
 	switch c.Kind {
 	case "nonce":
-		if got := (&Validator{secret: c.Secret}).nonce(netip.MustParseAddrPort(c.Address), time.Unix(c.Unix, 0)); string(got) != c.Nonce {
+		if got := nonceOf(newValidator(c.Secret), netip.MustParseAddrPort(c.Address), time.Unix(c.Unix, 0)); string(got) != c.Nonce {
 			t.Errorf("nonce %s", got)
 		}
 	case "binding request":
-		v := &Validator{secret: testSecret}
+		v := newValidator(testSecret)
 		if _, validated := v.Answer(nil, c.Hex, testIPv4, testTime); validated != (c.Nonce == testNonce) {
 			t.Errorf("validated %t", validated)
 		}
