@@ -11,6 +11,7 @@
 // # The parts
 //
 //	outbox       messages that are not acknowledged, cut into fragments, and which fragment goes next
+//	skips        numbers that no packet gets, so that acknowledging what did not come shows
 //	sentPackets  what each packet carried and its fate; loss and probes (RFC 9002, 6)
 //	rtt, reno    round-trip time and congestion window (RFC 9002, 5 and 7)
 //	history      which packets were lost lately, and so how many messages a packet repeats

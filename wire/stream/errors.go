@@ -10,7 +10,7 @@ var (
 	ErrTooLong = errors.New("message too long")
 	// ErrForeign refuses what belongs to another stream: another SSRC or payload type.
 	ErrForeign = errors.New("not of this stream")
-	// ErrUnsent refuses a report about a packet that was never sent.
+	// ErrUnsent refuses a report that acknowledges a packet which was never sent: its sender did not receive what it says.
 	ErrUnsent = errors.New("report about a packet that was not sent")
 	// ErrWindow refuses a message too far ahead of the next one.
 	ErrWindow = errors.New("message number too far ahead")

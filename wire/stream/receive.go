@@ -19,7 +19,9 @@ func (s *Stream) HandlePacket(now time.Time, h *rtp.Header, payload []byte) erro
 		return s.err
 	}
 	s.Heard(now)
+	busy := s.Ready()
 	news, distance, err := s.takePayload(h, payload)
+	s.in.watch(now, busy)
 	if errors.Is(err, ErrFull) {
 		s.stats.Full++
 		s.acks.remind(now) // slow is not dead: without an acknowledgement, but a sign of life
@@ -54,7 +56,7 @@ func (s *Stream) takePayload(h *rtp.Header, payload []byte) (news bool, distance
 }
 
 // HandleReport takes an authentic report of the other side. An error tells why it was ignored; the stream goes on.
-// Errors: ErrForeign, ErrUnsent, wire.ErrFeedback, ErrDead.
+// Errors: ErrForeign, ErrUnsent, wire.ErrFeedback, ErrDead. No honest receiver causes ErrUnsent: RFC 9000, 13.1, would have the session end.
 func (s *Stream) HandleReport(now time.Time, p *rtcp.CCFeedbackReport) error {
 	if s.err != nil {
 		return s.err
@@ -79,9 +81,10 @@ func (s *Stream) checkReport(p *rtcp.CCFeedbackReport) (report wire.Report, begi
 		return report, 0, fmt.Errorf("%w: report of SSRC %d about SSRC %d", ErrForeign, report.Sender, report.Media)
 	}
 	begin = wire.Nearest(s.sent.end()-1, report.Begin)
+	if skipped := s.skips.last - begin; skipped >= 0 && skipped < int64(len(report.Metrics)) && report.Metrics[skipped].Received {
+		return report, 0, fmt.Errorf("%w: %d was skipped", ErrUnsent, s.skips.last)
+	}
 	for i := len(report.Metrics) - 1; i >= 0 && begin+int64(i) >= s.sent.end(); i-- {
-		// RFC 9000, 13.1: "An endpoint SHOULD treat receipt of an acknowledgment for a packet it did not send as a connection error".
-		// Ignoring the report serves as well here: an honest receiver does not send one.
 		if report.Metrics[i].Received {
 			return report, 0, fmt.Errorf("%w: %d >= %d", ErrUnsent, begin+int64(i), s.sent.end())
 		}

@@ -20,8 +20,8 @@ func (s *Stream) AppendPacket(now time.Time, dst []byte) (out []byte, kind Kind,
 		s.stats.ReportsSent++
 		return s.appendReport(now, dst), RTCP, 0
 	case s.maySend(now):
-		number = uint64(s.sent.end())
-		return s.appendPacket(now, dst), RTP, number
+		dst = s.appendPacket(now, dst)
+		return dst, RTP, uint64(s.sent.end() - 1)
 	}
 	return dst, None, 0
 }
@@ -77,6 +77,7 @@ func (s *Stream) makeRoom(forProbe bool) bool {
 // appendPacket appends a message packet with as many chunks as fit: lost ones, in a probe then the oldest
 // outstanding ones, then new ones, then repeats.
 func (s *Stream) appendPacket(now time.Time, dst []byte) []byte {
+	s.skip(now)
 	number := s.sent.end()
 	packet := s.sent.push()
 	// RFC 9000, 12.3: "A QUIC endpoint MUST NOT reuse a packet number".

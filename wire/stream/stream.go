@@ -14,6 +14,11 @@ type Config struct {
 	// FirstSeq is the number of the first packet that this side sends: random and below 2^15, so that losing the first
 	// packets can not hide a wrap from SRTP (RFC 3711, 3.3.1).
 	FirstSeq uint64
+	// Random gives numbers that the other side cannot guess: by them now and then a packet number is skipped, which shows a receiver that
+	// acknowledges what it did not get. nil: none is skipped.
+	Random func() uint64
+	// Pool bounds what the stream holds beyond HeldAlone together with other streams; nil: MaxHeld is its only bound. Close gives back what it had.
+	Pool *Pool
 }
 
 // Kind tells what AppendPacket appended.
@@ -36,6 +41,7 @@ type Stream struct {
 
 	out     outbox
 	sent    sentPackets
+	skips   skips
 	rtt     rtt
 	reno    reno
 	history history
@@ -55,7 +61,9 @@ type Stream struct {
 // New makes a stream that was heard just now.
 func New(cfg Config, now time.Time) *Stream {
 	s := &Stream{cfg: cfg, start: now, heard: now}
+	s.in.pool = cfg.Pool
 	s.sent.first = int64(cfg.FirstSeq)
+	s.skips.init(cfg.Random, s.sent.first)
 	s.history.init(s.sent.first)
 	s.brake.init(s.sent.first)
 	s.rtt.init()
@@ -82,11 +90,50 @@ func (s *Stream) Receive() (msg []byte, ok bool) {
 	return s.in.pop()
 }
 
+// Close forgets what was received and not taken, and takes nothing more. Only a stream with a Pool needs it; nil has nothing.
+func (s *Stream) Close() {
+	if s == nil {
+		return
+	}
+	s.in.hold(-s.in.held)
+	s.in = inbox{}
+	if s.err == nil {
+		s.err = ErrDead
+	}
+}
+
+// Ready tells whether Receive has a message.
+func (s *Stream) Ready() bool { return s.in.ready.n > 0 }
+
 // Queued is how many bytes of messages are not acknowledged whole yet, sent or not, for the caller's back-pressure.
 func (s *Stream) Queued() int { return s.out.bytes }
 
 // Idle tells that every message was acknowledged whole.
 func (s *Stream) Idle() bool { return s.out.messages.n == 0 }
+
+// Waiting is for how long the oldest message that was sent has not been acknowledged whole: a receiver that is only slow acknowledges what it has room
+// for. 0: there is none.
+func (s *Stream) Waiting(now time.Time) time.Duration {
+	if s.Idle() {
+		return 0
+	}
+	if sent := s.out.messages.at(s.out.messages.first).sent; !sent.IsZero() {
+		return now.Sub(sent)
+	}
+	return 0
+}
+
+// Incomplete is for how long at least messages are held that are not whole or wait for one before them, and twice as long at most. A sender sends the
+// oldest first, so even a slow path makes no long time of it. 0: there are none, or there is something to take.
+func (s *Stream) Incomplete(now time.Time) time.Duration {
+	if s.Ready() || s.in.gaps.since.IsZero() {
+		return 0
+	}
+	return now.Sub(s.in.gaps.since)
+}
+
+// Messages is how many messages are not acknowledged whole yet, sent or not. Each costs some 100 bytes besides those that Queued counts.
+func (s *Stream) Messages() int { return s.out.messages.n }
 
 // Err is ErrDead once the other side was silent for wire.DeadAfter, else nil. A dead stream sends nothing and takes nothing;
 // what was received whole can still be taken with Receive.
