@@ -6,6 +6,7 @@ import "errors"
 var (
 	ErrRoomName = errors.New("illegal room name")
 	ErrNick     = errors.New("illegal nick")
+	ErrType     = errors.New("illegal media type")
 	ErrMessage  = errors.New("malformed message")
 	ErrFeedback = errors.New("malformed feedback")
 )

@@ -16,6 +16,9 @@ const (
 	ByeSlow     = "too far behind"
 	ByeKeys     = "the keys are used up"
 	ByeCredit   = "sent more than its credit"
+	ByeFull     = "too many sessions"
+	ByeFault    = "internal error"
+	ByeUnsent   = "acknowledged what was never sent"
 	ByeReplaced = "replaced by a new session" // in presence only
 )
 
