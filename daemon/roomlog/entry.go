@@ -23,7 +23,7 @@ type Entry struct {
 type Result struct {
 	Entry     Entry // as it is in the log
 	Duplicate bool  // it was there before: Entry is the first one
-	Err       error // ErrIDReused, ErrReadOnly, ErrBusy, ErrClosed, ErrFailed; nothing was added
+	Err       error // ErrIDReused, ErrUnreadable, ErrReadOnly, ErrBusy, ErrClosed, ErrFailed; nothing was added
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

@@ -6,6 +6,8 @@ import "errors"
 var (
 	// ErrIDReused tells that a sender used one id for two different messages.
 	ErrIDReused = errors.New("message id used again for another message")
+	// ErrUnreadable tells that the first message with the same id is damaged: nobody can tell whether it is the same.
+	ErrUnreadable = errors.New("the message stored with this id is damaged")
 	// ErrReadOnly tells that the disk is full or the file cannot be written now; it heals by itself.
 	ErrReadOnly = errors.New("the room log cannot be written now")
 	// ErrBusy tells that too much waits to be written: the same message may be tried again soon.

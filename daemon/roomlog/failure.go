@@ -53,6 +53,15 @@ func (w *writer) judge(now time.Time, err error) {
 	}
 }
 
+// judgeUpkeep takes the outcome of work that may as well be left undone: a damaged page stops only that work.
+func (w *writer) judgeUpkeep(now time.Time, err error) {
+	if damaged(err) {
+		w.log.Error("room log: what is old cannot be removed", "dir", w.options.Dir, "err", err)
+		return
+	}
+	w.judge(now, err)
+}
+
 // fail ends the storing of messages for good.
 func (w *writer) fail(err error) {
 	if w.failed != nil {

@@ -349,7 +349,8 @@ func fill(t *testing.T, dir string) {
 	wants(t, err, unix.ENOSPC)
 }
 
-// TestAFailedCommitIsTheEnd damages what Open does not look at and each message needs: the index of the keys.
+// TestAFailedCommitIsTheEnd damages what Open does not look at and each message needs, the index of the keys, and a page of the messages, without which
+// there is no new one.
 func TestAFailedCommitIsTheEnd(t *testing.T) {
 	failed := make(chan error, 2)
 	l := begin(t, Options{})
@@ -368,6 +369,7 @@ func TestAFailedCommitIsTheEnd(t *testing.T) {
 	if err := os.WriteFile(l.file(), data, 0o600); err != nil || len(pages) == 0 {
 		t.Fatalf("%d pages, %v", len(pages), err)
 	}
+	l.damagePages(pagesOf(t, l.options.Dir, "msg")[1:2])
 	o := l.options
 	o.Failed = func(err error) { failed <- err }
 	l = reopen(t, o)
@@ -378,8 +380,8 @@ func TestAFailedCommitIsTheEnd(t *testing.T) {
 	if len(failed) > 0 {
 		t.Error("it was told twice")
 	}
-	if n := len(l.all("a", 0)); n != 2000 {
-		t.Errorf("%d messages can be read, want 2000", n)
+	if n := len(l.all("a", 0)); n < 1900 || n == 2000 {
+		t.Errorf("%d messages can be read of 2000", n)
 	}
 }
 

@@ -42,15 +42,20 @@ func TestALogWorksInABubble(t *testing.T) {
 // TestAnIdleLogSleeps looks at when the writer would wake.
 func TestAnIdleLogSleeps(t *testing.T) {
 	now := time.Unix(1e9, 0)
+	suspicious := &Log{}
+	suspicious.suspected.Store(&errFull)
 	for name, test := range map[string]struct {
 		w    writer
 		want time.Duration
 	}{
-		"beside messages":     {writer{busyUntil: now.Add(time.Second)}, pollEvery},
-		"idle":                {writer{busyUntil: now}, sleep},
-		"idle, with keys":     {writer{limits: limits{gone: 1}}, keysEvery},
-		"idle, with ages":     {writer{Log: &Log{options: Options{Rooms: map[string]Keep{"a": {Age: 1}}}}}, sweepEvery},
-		"after it has failed": {writer{failed: ErrFailed, limits: limits{gone: 1}}, sleep},
+		"beside messages":        {writer{busyUntil: now.Add(time.Second)}, pollEvery},
+		"idle":                   {writer{busyUntil: now}, sleep},
+		"idle, with keys":        {writer{limits: limits{gone: 1}}, keysEvery},
+		"idle, over a limit":     {writer{limits: limits{over: map[*room]bool{{}: true}}}, sweepEvery},
+		"idle, over that of all": {writer{limits: limits{full: true}}, sweepEvery},
+		"idle, with ages":        {writer{Log: &Log{options: Options{Rooms: map[string]Keep{"a": {Age: 1}}}}}, sweepEvery},
+		"with a damaged index":   {writer{Log: suspicious}, sweepEvery},
+		"after it has failed":    {writer{failed: ErrFailed, limits: limits{gone: 1}}, sleep},
 	} {
 		if test.w.Log == nil {
 			test.w.Log = &Log{}

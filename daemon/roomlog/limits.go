@@ -8,6 +8,8 @@ import (
 const (
 	// trimEntries is the most entries that the limits remove in one transaction.
 	trimEntries = 500
+	// trimBytes is how many bytes of bodies these are at most, and one more body: they are in memory meanwhile.
+	trimBytes = 1 << 20
 	// maxOwed is how many entries may be over the limits before they are removed although messages wait.
 	maxOwed = 4 * trimEntries
 	// sweepEvery is the time between two looks for what has become too old.
@@ -38,11 +40,13 @@ type limits struct {
 	bytes   int64          // of the bodies of all rooms
 	entries int            // of all rooms
 	gone    int            // keys of removed entries
-	owed    int            // entries that came while something was over a limit
-	full    bool           // there is something over a limit of all rooms
-	sweep   time.Time      // when it is looked next for what is too old
-	keys    time.Time      // and for keys
-	trimmed bool           // since pages were given back
+	past    past
+	owed    int       // entries that came while something was over a limit
+	full    bool      // there is something over a limit of all rooms
+	sweep   time.Time // when it is looked next for what is too old
+	keys    time.Time // and for keys
+	trimmed bool      // since pages were given back
+	stuck   bool      // pages cannot be given back
 }
 
 // recount begins anew with what is in memory.
@@ -103,7 +107,8 @@ func (w *writer) idle(now time.Time, busy bool) {
 	if !now.Before(w.polled.Add(pollEvery)) || !busy {
 		w.poll(now)
 	}
-	w.sweepAges(now)
+	w.rebuildDue(now)
+	w.sweepDue(now)
 	for !w.appends.some() && w.trim(now) {
 	}
 	for !w.appends.some() && w.giveBackPages(now) {
@@ -120,7 +125,7 @@ func (w *writer) patience(now time.Time) time.Duration {
 		return sleep
 	case now.Before(w.busyUntil):
 		return pollEvery
-	case w.ages():
+	case w.ages(), len(w.limits.over) > 0, w.limits.full, w.suspected.Load() != nil: // what could not be removed or mended is tried again
 		return sweepEvery
 	case w.limits.gone > 0:
 		return keysEvery
@@ -141,8 +146,8 @@ func (w *writer) ages() bool {
 	return false
 }
 
-// sweepAges finds the rooms whose oldest entry is too old, and drops the keys that are.
-func (w *writer) sweepAges(now time.Time) {
+// sweepDue looks, when it is time, for what is too old: entries, keys, and rooms without both.
+func (w *writer) sweepDue(now time.Time) {
 	if now.Before(w.limits.sweep) || w.failed != nil {
 		return
 	}
@@ -150,29 +155,10 @@ func (w *writer) sweepAges(now time.Time) {
 	if !now.Before(w.limits.keys) {
 		w.limits.keys = now.Add(keysEvery)
 		w.dropKeys(now)
+		w.forgetEmpty(now)
 	}
-	if !w.ages() {
-		return
-	}
-	for _, r := range w.rooms {
-		age := w.options.keep(r.name).Age
-		if age <= 0 || r.count == 0 || w.limits.spared[r] {
-			continue
-		}
-		if r.oldest == 0 {
-			err := w.stmt.oldest.QueryRow(r.id).Scan(&r.oldest)
-			if damaged(err) {
-				w.spare(r, err)
-				continue
-			}
-			if err = ignore(err, sql.ErrNoRows); err != nil {
-				w.judge(now, err)
-				return
-			}
-		}
-		if r.oldest < now.Add(-age).UnixNano() {
-			w.limits.over[r] = true
-		}
+	if w.ages() {
+		w.sweepAges(now)
 	}
 }
 
@@ -188,7 +174,7 @@ func (w *writer) dropKeys(now time.Time) {
 			}
 			return err
 		})
-		w.judge(now, err)
+		w.judgeUpkeep(now, err)
 		if err != nil || n == 0 {
 			return
 		}

@@ -32,8 +32,11 @@ type Log struct {
 	sessions []*session
 	next     atomic.Uint64 // all committed positions are below it
 	erasures atomic.Int64  // the count of erasures that the owner knows of
-	wg       sync.WaitGroup
-	close    func() error
+	// forgotten: rooms that were emptied and forgotten had positions up to it, and none behind.
+	forgotten atomic.Uint64
+	suspected atomic.Pointer[error] // why the indexes are to be made anew
+	wg        sync.WaitGroup
+	close     func() error
 
 	skipped skipped
 
@@ -68,8 +71,10 @@ type room struct {
 
 // request is one Append.
 type request struct {
-	entry Entry
-	done  func(Result)
+	entry   Entry
+	done    func(Result)
+	full    bool  // too much waited when it came
+	refusal error // it is not to be stored; nil: it is
 }
 
 // Open opens the log of a state folder, or begins one. The file is DIR/messages.db. Only one Log may be open on a folder: it takes the lock. Errors
@@ -104,7 +109,7 @@ func (l *Log) start(path string) error {
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
 		l.log.Warn("room log: others may read or write the messages: chmod 600", "file", path, "mode", info.Mode())
 	}
-	settings := []string{"cache_size(-8000)"}
+	settings := []string{"cache_size(-2000)"}
 	if empty {
 		settings = append(settings, "auto_vacuum(incremental)") // before anything is in it; later it would be a change
 	}
@@ -122,7 +127,7 @@ func (l *Log) start(path string) error {
 		l.log.Warn("room log: the text of erased messages may still be in the files: erase again, or restart", "dir", l.options.Dir, "err", err)
 	}
 	rs := make([]*reader, readers)
-	if l.readDB, err = connect(path, readers, "cache_size(-2000)", "query_only(on)"); err != nil {
+	if l.readDB, err = connect(path, readers, "cache_size(-1000)", "query_only(on)"); err != nil {
 		return err
 	}
 	for i := range rs {
@@ -168,13 +173,15 @@ func (l *Log) shut() error {
 // ID is the log's own id: random, made with the log. A position is valid together with it.
 func (l *Log) ID() [16]byte { return l.id }
 
-// Append adds a message; Pos and Prev of e are given by the log. done is called after the commit, in the order of the calls of Append; refusals
-// because of ErrBusy and ErrClosed come at once. The body belongs to the log from now on.
+// errFull is the refusal of what comes when too much waits.
+var errFull = fmt.Errorf("%w: over %d messages or %d bytes wait", ErrBusy, maxQueued, maxQueuedBytes)
+
+// Append adds a message; Pos and Prev of e are given by the log. done is called after the commit, in the order of the calls of Append, be it
+// with ErrBusy; only what comes when 100,000 such refusals wait themselves, or after Close, is refused at once. The body belongs to the log from now on.
 func (l *Log) Append(e Entry, done func(Result)) {
-	switch l.appends.push(request{e, done}) {
-	case pushed:
+	switch l.appends.push(request{entry: e, done: done}) {
 	case full:
-		l.refuse(done, fmt.Errorf("%w: over %d messages or %d bytes wait", ErrBusy, maxQueued, maxQueuedBytes))
+		l.refuse(done, errFull)
 	case ended:
 		l.refuse(done, ErrClosed)
 	}

@@ -4,7 +4,8 @@ import "sync"
 
 // What became of a push.
 const (
-	pushed = iota
+	pushed  = iota
+	refused // as pushed; its outcome, a refusal, keeps its place among the others
 	full
 	ended
 )
@@ -16,7 +17,8 @@ type appendQueue struct {
 	mu    sync.Mutex
 	items []request
 	spare []request // given back, to be filled again
-	count int       // with those that the writer has taken and not committed
+	count int       // to be stored, with those that the writer has taken and not committed
+	noes  int       // to be refused, likewise
 	bytes int       // of their bodies
 	over  bool
 }
@@ -24,22 +26,27 @@ type appendQueue struct {
 // maxSpare is how many places are kept to be filled again.
 const maxSpare = 4096
 
-func (q *appendQueue) push(r request) int {
+func (q *appendQueue) push(r request) (what int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
 	case q.over:
 		return ended
-	case q.count >= maxQueued || q.bytes+len(r.entry.Body) > maxQueuedBytes:
+	case q.count < maxQueued && q.bytes+len(r.entry.Body) <= maxQueuedBytes:
+		q.count++
+		q.bytes += len(r.entry.Body)
+	case q.noes >= maxQueued:
 		return full
+	default:
+		q.noes++
+		what = refused
+		r = request{done: r.done, full: true, refusal: errFull}
 	}
 	q.items = append(q.items, r)
-	q.count++
-	q.bytes += len(r.entry.Body)
 	if len(q.items) == 1 {
 		q.wake()
 	}
-	return pushed
+	return what
 }
 
 // wake lets the writer look.
@@ -65,11 +72,19 @@ func (q *appendQueue) some() bool {
 	return len(q.items) > 0 || q.over
 }
 
-// finished tells that n messages of so many bytes, which were taken, are committed or refused.
-func (q *appendQueue) finished(n, bytes int) {
+// finished tells that what was taken is committed or refused.
+func (q *appendQueue) finished(done []request) {
+	noes, bytes := 0, 0
+	for i := range done {
+		if done[i].full {
+			noes++
+		}
+		bytes += len(done[i].entry.Body)
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.count -= n
+	q.count -= len(done) - noes
+	q.noes -= noes
 	q.bytes -= bytes
 }
 

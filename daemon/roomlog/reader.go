@@ -3,6 +3,7 @@ package roomlog
 import (
 	"context"
 	"database/sql"
+	"maps"
 	"math"
 )
 
@@ -21,8 +22,27 @@ type reader struct {
 
 // queries are the prepared statements of a reader.
 type queries struct {
-	begin, end, page, positions, erased         *sql.Stmt
-	newest, removed, count, lastN, from, atMost *sql.Stmt
+	begin, end, page, one, erased, room *sql.Stmt
+	byRoom, byKey                       lookups
+}
+
+// lookups find positions in a room, without reading entries: by the index of the rooms, or, where that is damaged, by the one of the keys, which takes
+// a look at all keys of the room for each.
+type lookups struct {
+	positions, newest, count, lastN, next, atMost *sql.Stmt
+}
+
+// in gives the text of the lookups by an index.
+func (l *lookups) in(index string) map[**sql.Stmt]string {
+	from := " FROM msg INDEXED BY " + index + " WHERE room=?"
+	return map[**sql.Stmt]string{
+		&l.positions: "SELECT pos" + from + " AND pos>? ORDER BY pos LIMIT ?",
+		&l.newest:    "SELECT coalesce(max(pos), 0)" + from,
+		&l.count:     "SELECT count(*)" + from + " AND pos>? AND pos<=?",
+		&l.lastN:     "SELECT pos" + from + " AND pos<=? ORDER BY pos DESC LIMIT 1 OFFSET ?",
+		&l.next:      "SELECT pos" + from + " AND pos>=? ORDER BY pos LIMIT 1",
+		&l.atMost:    "SELECT coalesce(max(pos), 0)" + from + " AND pos<=?",
+	}
 }
 
 func newReader(ctx context.Context, l *Log) (*reader, error) {
@@ -33,18 +53,17 @@ func newReader(ctx context.Context, l *Log) (*reader, error) {
 	l.sessions = append(l.sessions, conn)
 	r := &reader{Log: l}
 	s := &r.stmt
-	return r, conn.prepare(ctx, map[**sql.Stmt]string{
+	const columns = "SELECT pos, prev, at, sender, id, nick, type, crc, body FROM msg "
+	all := map[**sql.Stmt]string{
 		&s.begin: "BEGIN", &s.end: "ROLLBACK",
-		&s.page:      "SELECT pos, prev, at, sender, id, nick, type, crc, body FROM msg WHERE room=? AND pos>? ORDER BY pos LIMIT ?",
-		&s.positions: "SELECT pos FROM msg WHERE room=? AND pos>? ORDER BY pos LIMIT ?",
-		&s.erased:    "SELECT v FROM state WHERE k='" + stateErased + "'",
-		&s.removed:   "SELECT removed FROM room WHERE id=?",
-		&s.newest:    "SELECT coalesce(max(pos), 0) FROM msg WHERE room=?",
-		&s.count:     "SELECT count(*) FROM msg WHERE room=? AND pos>? AND pos<=?",
-		&s.lastN:     "SELECT pos FROM msg WHERE room=? AND pos<=? ORDER BY pos DESC LIMIT 1 OFFSET ?",
-		&s.from:      "SELECT pos, at FROM msg WHERE room=? AND pos>=? ORDER BY pos LIMIT 1",
-		&s.atMost:    "SELECT coalesce(max(pos), 0) FROM msg WHERE room=? AND pos<=?",
-	})
+		&s.page:   columns + "INDEXED BY msg_room WHERE room=? AND pos>? ORDER BY pos LIMIT ?",
+		&s.one:    columns + "WHERE pos=?",
+		&s.erased: "SELECT v FROM state WHERE k='" + stateErased + "'",
+		&s.room:   "SELECT id, removed FROM room WHERE name=?",
+	}
+	maps.Copy(all, s.byRoom.in("msg_room"))
+	maps.Copy(all, s.byKey.in("msg_id"))
+	return r, conn.prepare(ctx, all)
 }
 
 func (r *reader) run() {
@@ -57,14 +76,10 @@ func (r *reader) run() {
 	}
 }
 
-// place gives the row of a room and its newest position; 0: there is nothing to read.
-func (l *Log) place(name string) (id int64, newest uint64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if r := l.rooms[name]; r != nil && r.newest > 0 {
-		return r.id, r.newest
-	}
-	return 0, 0
+// place gives the row of a room in the snapshot, and up to where its entries were removed; 0: there is nothing to read.
+func (r *reader) place(name string) (id int64, removed uint64, err error) {
+	err = r.stmt.room.QueryRow(name).Scan(&id, &removed)
+	return id, removed, ignore(err, sql.ErrNoRows)
 }
 
 // Read reads a page of a room: the entries after a position, oldest first, at most 256 or about 128 KiB of bodies; none when there are none. Damaged entries
@@ -87,12 +102,14 @@ func (l *Log) ask(t task) {
 }
 
 func (r *reader) read(name string, after uint64) (page []Entry, err error) {
-	id, _ := r.place(name)
-	if id == 0 {
+	if r.Newest(name) == 0 {
 		return nil, nil
 	}
 	err = r.snapshot(func() error {
-		page, err = r.page(name, id, after)
+		id, _, err := r.place(name)
+		if id != 0 && err == nil {
+			page, err = r.page(name, id, after)
+		}
 		return err
 	})
 	return page, err
@@ -115,10 +132,11 @@ func (r *reader) snapshot(f func() error) error {
 	return f()
 }
 
-// page reads a page. When SQLite cannot read on because a part of the file is damaged, the entries are read one by one, as far as they can be.
+// page reads a page. When SQLite cannot read on because a part of the file is damaged, be it of an index, the entries are read one by one, as far as
+// they can be.
 func (r *reader) page(name string, id int64, after uint64) ([]Entry, error) {
 	for {
-		page, last, err := r.rows(name, id, after, pageEntries)
+		page, last, err := r.rows(name, after, r.stmt.page, id, int64(min(after, math.MaxInt64)), pageEntries)
 		if damaged(err) && len(page) == 0 {
 			page, last, err = r.single(name, id, after)
 		}
@@ -132,10 +150,10 @@ func (r *reader) page(name string, id int64, after uint64) ([]Entry, error) {
 	}
 }
 
-// rows reads at most n entries, and tells the position of the last it has seen.
-func (r *reader) rows(name string, id int64, after uint64, n int) (page []Entry, last uint64, err error) {
+// rows reads the entries that a query gives, and tells the position of the last it has seen.
+func (r *reader) rows(name string, after uint64, query *sql.Stmt, args ...any) (page []Entry, last uint64, err error) {
 	last = after
-	rows, err := r.stmt.page.Query(id, int64(min(after, math.MaxInt64)), n)
+	rows, err := query.Query(args...)
 	if err != nil {
 		return nil, last, err
 	}
@@ -156,18 +174,15 @@ func (r *reader) rows(name string, id int64, after uint64, n int) (page []Entry,
 	return page, last, rows.Err()
 }
 
-// single reads a page entry by entry; their positions come from the index.
+// single reads a page entry by entry; their positions come from an index.
 func (r *reader) single(name string, id int64, after uint64) (page []Entry, last uint64, err error) {
 	positions, err := r.positions(id, after)
 	last = after
 	for _, p := range positions {
 		pos := uint64(p)
-		es, _, err := r.rows(name, id, pos-1, 1)
-		if err != nil && !damaged(err) {
+		es, err := r.entry(name, pos)
+		if err != nil {
 			return page, last, err
-		}
-		if damaged(err) {
-			r.skip(name, pos, err)
 		}
 		page = append(page, es...)
 		last = pos
@@ -175,12 +190,29 @@ func (r *reader) single(name string, id int64, after uint64) (page []Entry, last
 	return page, last, err
 }
 
-func (r *reader) positions(id int64, after uint64) ([]int64, error) {
-	rows, err := r.stmt.positions.Query(id, int64(after), pageEntries)
-	if err != nil {
-		return nil, err
+// entry reads one entry; none: it is damaged.
+func (r *reader) entry(name string, pos uint64) ([]Entry, error) {
+	es, _, err := r.rows(name, pos-1, r.stmt.one, int64(pos))
+	if damaged(err) {
+		r.skip(name, pos, err)
+		return nil, nil
 	}
-	return scanPositions(rows)
+	return es, err
+}
+
+// positions gives the positions of a page.
+func (r *reader) positions(id int64, after uint64) (all []int64, err error) {
+	for _, by := range [...]*lookups{&r.stmt.byRoom, &r.stmt.byKey} {
+		var rows *sql.Rows
+		if rows, err = by.positions.Query(id, int64(min(after, math.MaxInt64)), pageEntries); err == nil {
+			all, err = scanPositions(rows)
+		}
+		if !damaged(err) {
+			break
+		}
+		r.suspect(err)
+	}
+	return all, err
 }
 
 // scan reads a row, and tells whether its checksum is right.

@@ -39,10 +39,28 @@ func (w *writer) load(ctx context.Context) error {
 	w.last = max(w.last, next-1, w.next.Load()-min(1, w.next.Load()))
 	w.next.Store(w.last + 1)
 	w.erasures.Store(erased)
+	if err := w.loadPast(ctx); err != nil {
+		return err
+	}
 	if err := w.stmt.goneCount.QueryRowContext(ctx).Scan(&w.limits.gone); err != nil {
 		return err
 	}
 	return w.loadRooms(ctx)
+}
+
+// loadPast reads what is known of what is no more, and of the entries' ages.
+func (w *writer) loadPast(ctx context.Context) error {
+	var forgotten uint64
+	p := &w.limits.past
+	const past = `SELECT coalesce((SELECT v FROM state WHERE k=?1), 0), coalesce((SELECT v FROM state WHERE k=?2), 0), coalesce((SELECT v FROM state WHERE k=?3), 0),
+  coalesce((SELECT at FROM (SELECT pos, at FROM msg ORDER BY pos DESC LIMIT 1) WHERE pos>coalesce((SELECT v FROM state WHERE k=?1), 0)), 0)`
+	var latest int64
+	if err := w.conn.QueryRowContext(ctx, past, statePastPos, statePastAt, stateForgotten).Scan(&p.pos, &p.at, &forgotten, &latest); err != nil {
+		return err
+	}
+	w.latest = max(w.latest, latest)
+	w.forgotten.Store(forgotten)
+	return nil
 }
 
 // loadRooms reads all before anything is changed: nobody waits for the disk.

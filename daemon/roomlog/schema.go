@@ -19,9 +19,7 @@ CREATE TABLE room(
 CREATE TABLE msg(
   pos INTEGER PRIMARY KEY, prev INTEGER NOT NULL, room INTEGER NOT NULL, at INTEGER NOT NULL,
   sender BLOB NOT NULL, id INTEGER NOT NULL, nick TEXT NOT NULL, type TEXT NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL);
-CREATE INDEX msg_room ON msg(room);
-CREATE UNIQUE INDEX msg_id ON msg(room, sender, id);
-` + schemaGone
+` + indexes + schemaGone
 
 // schemaGone is what version 1 has and version 0 had not.
 const schemaGone = `
@@ -38,7 +36,10 @@ const (
 	stateNext   = "next_pos" // every position given so far is below it, or below or at that of the newest entry
 	stateErased = "erased"   // how often another process has erased
 	stateClean  = "scrubbed" // what stateErased was when all copies of erased texts were overwritten last; not there: 0
-	stateCopy   = "copy"     // there in a backup that was not opened yet: its positions have to move on
+	// Entries up to position past_pos are as old as past_at at least; not there: 0.
+	statePastPos, statePastAt = "past_pos", "past_at"
+	stateForgotten            = "forgotten" // rooms that were forgotten had no position behind it; not there: 0
+	stateCopy                 = "copy"      // there in a backup that was not opened yet: its positions have to move on
 )
 
 // execer is a connection or a transaction.

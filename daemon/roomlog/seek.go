@@ -51,18 +51,28 @@ func (l *Log) Seek(name string, from From, done func(Cursor, error)) {
 }
 
 func (r *reader) seek(name string, from *From) (c Cursor, err error) {
-	id, _ := r.place(name)
 	next := r.next.Load()
 	foreign := from.kind == fromAfter && (!bytes.Equal(from.logID, r.id[:]) || from.n >= next)
-	if id == 0 {
-		return Cursor{Truncated: foreign && from.n > 0}, nil
+	nothing := Cursor{Truncated: from.kind == fromAfter && from.n > 0 && (foreign || from.n <= r.forgotten.Load())}
+	if r.Newest(name) == 0 {
+		return nothing, nil
 	}
 	err = r.snapshot(func() error {
-		v := view{reader: r, room: id}
-		if err := v.load(name); err != nil {
+		id, removed, err := r.place(name)
+		if id == 0 || err != nil {
+			c = nothing
 			return err
 		}
-		c, err = v.seek(from, foreign)
+		for _, by := range [...]*lookups{&r.stmt.byRoom, &r.stmt.byKey} {
+			v := view{reader: r, by: by, room: id, removed: removed}
+			if err = v.load(name); err == nil {
+				c, err = v.seek(name, from, foreign)
+			}
+			if !damaged(err) {
+				break
+			}
+			r.suspect(err)
+		}
 		return err
 	})
 	return c, err
@@ -71,20 +81,18 @@ func (r *reader) seek(name string, from *From) (c Cursor, err error) {
 // view is a room in a snapshot.
 type view struct {
 	*reader
+	by      *lookups
 	room    int64
 	newest  uint64 // of those that are not damaged
 	removed uint64 // positions up to it were removed by the limits
 }
 
 func (v *view) load(name string) error {
-	if err := v.stmt.removed.QueryRow(v.room).Scan(&v.removed); err != nil {
-		return err
-	}
-	err := v.stmt.newest.QueryRow(v.room).Scan(&v.newest)
+	err := v.by.newest.QueryRow(v.room).Scan(&v.newest)
 	v.newest = max(v.newest, v.removed)
 	for tries := 0; err == nil && tries < pageEntries && v.newest > v.removed; tries++ {
-		var whole bool
-		if whole, err = v.readable(name, v.newest); whole {
+		var found []Entry
+		if found, err = v.entry(name, v.newest); len(found) > 0 { // who reads up to a damaged one would wait for it for ever
 			break
 		}
 		if err == nil {
@@ -94,27 +102,22 @@ func (v *view) load(name string) error {
 	return err
 }
 
-// readable tells whether an entry that is there is not damaged: who reads up to the newest would wait for it for ever.
-func (v *view) readable(name string, pos uint64) (bool, error) {
-	found, _, err := v.rows(name, v.room, pos-1, 1)
-	if damaged(err) {
-		v.skip(name, pos, err)
-		return false, nil
-	}
-	return len(found) > 0, err
-}
-
-func (v *view) seek(from *From, foreign bool) (Cursor, error) {
+func (v *view) seek(name string, from *From, foreign bool) (Cursor, error) {
 	switch from.kind {
 	case fromLast:
 		return v.last(from.n)
 	case fromSince:
-		return v.since(from.since)
+		return v.since(name, from.since)
 	}
 	if foreign {
 		return v.after(0, true)
 	}
-	return v.after(from.n, from.n < v.removed)
+	first, err := v.atMost(from.n)
+	forgotten := first == 0 && from.n > 0 && from.n <= v.forgotten.Load() // there was a room of that name before
+	if err != nil {
+		return Cursor{}, err
+	}
+	return v.after(from.n, from.n < v.removed || forgotten)
 }
 
 // after gives the cursor before the first entry after a position: where that entry says that the one before it is.
@@ -122,14 +125,14 @@ func (v *view) after(pos uint64, truncated bool) (Cursor, error) {
 	c := Cursor{Newest: v.newest, Truncated: truncated}
 	var err error
 	if c.After, err = v.atMost(pos); err == nil {
-		err = v.stmt.count.QueryRow(v.room, int64(c.After), int64(v.newest)).Scan(&c.Count)
+		err = v.by.count.QueryRow(v.room, int64(c.After), int64(v.newest)).Scan(&c.Count)
 	}
 	return c, err
 }
 
 // atMost gives the newest position up to pos, or that up to which all were removed.
 func (v *view) atMost(pos uint64) (found uint64, err error) {
-	err = v.stmt.atMost.QueryRow(v.room, int64(min(pos, math.MaxInt64))).Scan(&found)
+	err = v.by.atMost.QueryRow(v.room, int64(min(pos, math.MaxInt64))).Scan(&found)
 	return max(found, v.removed), err
 }
 
@@ -138,7 +141,7 @@ func (v *view) last(n uint64) (Cursor, error) {
 		return Cursor{After: v.newest, Newest: v.newest}, nil
 	}
 	var first uint64
-	err := v.stmt.lastN.QueryRow(v.room, int64(v.newest), int64(min(n, math.MaxInt64)-1)).Scan(&first)
+	err := v.by.lastN.QueryRow(v.room, int64(v.newest), int64(min(n, math.MaxInt64)-1)).Scan(&first)
 	switch {
 	case errors.Is(err, sql.ErrNoRows): // there are fewer
 		return v.after(0, v.removed > 0)
@@ -150,23 +153,43 @@ func (v *view) last(n uint64) (Cursor, error) {
 }
 
 // since looks for the first entry that is not older by halving the room: times increase with the positions, but for a clock that was set back.
-func (v *view) since(at int64) (Cursor, error) {
+func (v *view) since(name string, at int64) (Cursor, error) {
 	low, high := v.removed+1, v.newest+1 // nothing below low is wanted, nothing from high on is missed
 	for low < high {
 		middle := low + (high-low)/2
-		var pos uint64
-		var found int64
-		err := v.stmt.from.QueryRow(v.room, int64(middle)).Scan(&pos, &found)
+		e, err := v.next(name, middle)
 		switch {
-		case errors.Is(err, sql.ErrNoRows), err == nil && found >= at:
-			high = middle
 		case err != nil:
 			return Cursor{}, err
+		case e == nil || e.At >= at:
+			high = middle
 		default:
-			low = pos + 1
+			low = e.Pos + 1
 		}
 	}
 	c, err := v.after(low-1, false)
 	c.Truncated = v.removed > 0 && c.After == v.removed // everything that is kept is asked for
 	return c, err
+}
+
+// next gives the first entry from a position on that is not damaged, of the next ones; nil: there is none.
+func (v *view) next(name string, pos uint64) (*Entry, error) {
+	for range pageEntries {
+		err := v.by.next.QueryRow(v.room, int64(pos)).Scan(&pos)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		es, err := v.entry(name, pos)
+		if err != nil {
+			return nil, err
+		}
+		if len(es) > 0 {
+			return &es[0], nil
+		}
+		pos++
+	}
+	return nil, nil
 }

@@ -14,15 +14,16 @@ func (w *writer) trim(now time.Time) bool {
 		l.owed = 0
 		return false
 	}
+	of := l.someOver()
 	removed, begun := 0, false
-	var of *room // nil: all
 	err := w.transact(func() (err error) {
 		begun = true
-		for of = range l.over {
-			removed, err = w.trimRoom(now, of)
+		if of == nil {
+			removed, err = w.trimAll(now)
 			return err
 		}
-		removed, err = w.trimAll(now)
+		l.over[of] = true // it was taken out where this is the second try
+		removed, err = w.trimRoom(now, of)
 		return err
 	})
 	if begun && damaged(err) {
@@ -31,6 +32,9 @@ func (w *writer) trim(now time.Time) bool {
 	}
 	w.judge(now, err)
 	if err != nil {
+		if of != nil {
+			l.over[of] = true // what was undone is still to be done
+		}
 		return false
 	}
 	l.owed = max(0, l.owed-removed)
@@ -42,6 +46,14 @@ func (w *writer) trim(now time.Time) bool {
 	return true
 }
 
+// someOver gives a room that is over a limit of its own; nil: there is none.
+func (l *limits) someOver() *room {
+	for r := range l.over {
+		return r
+	}
+	return nil
+}
+
 // trimRoom removes the oldest entries of a room over its limits.
 func (w *writer) trimRoom(now time.Time, r *room) (int, error) {
 	k := w.options.keep(r.name)
@@ -50,13 +62,13 @@ func (w *writer) trimRoom(now time.Time, r *room) (int, error) {
 		before = now.Add(-k.Age).UnixNano()
 	}
 	w.enter(r)
-	old, err := w.oldest(w.stmt.oldestOf, r.id)
+	old, more, err := w.oldest(w.stmt.oldestOf, r.id)
 	if err != nil {
 		return 0, err
 	}
 	n, count, bytes := 0, r.count, r.bytes
 	for ; n < len(old); n++ {
-		r.oldest = old[n].entry.At
+		r.oldest = w.limits.past.of(old[n].entry.Pos, old[n].entry.At)
 		many := k.Entries > 0 && count > k.Entries || k.Bytes > 0 && bytes > k.Bytes
 		aged := k.Age > 0 && r.oldest < before
 		if !aged && (!many || count <= 1) {
@@ -65,7 +77,7 @@ func (w *writer) trimRoom(now time.Time, r *room) (int, error) {
 		count--
 		bytes -= int64(len(old[n].entry.Body))
 	}
-	if n < len(old) || n < trimEntries {
+	if n < len(old) || !more {
 		delete(w.limits.over, r)
 	}
 	if n == 0 {
@@ -80,7 +92,10 @@ func (w *writer) trimRoom(now time.Time, r *room) (int, error) {
 
 // trimAll removes the oldest entries of all, over the limit of all.
 func (w *writer) trimAll(now time.Time) (int, error) {
-	old, err := w.oldest(w.stmt.oldestAll)
+	if !w.overTotal() {
+		return 0, nil // another process may have erased much just now
+	}
+	old, _, err := w.oldest(w.stmt.oldestAll)
 	if err != nil {
 		return 0, err
 	}
@@ -104,26 +119,27 @@ type aged struct {
 	entry Entry
 }
 
-// oldest reads the oldest entries.
-func (w *writer) oldest(s *sql.Stmt, args ...any) ([]aged, error) {
+// oldest reads the oldest entries, as many as one transaction removes; more tells that there may be others.
+func (w *writer) oldest(s *sql.Stmt, args ...any) (old []aged, more bool, err error) {
 	rows, err := s.Query(append(args, trimEntries)...)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer func() { _ = rows.Close() }() // after an error there is nothing to say
-	var old []aged
-	for rows.Next() {
+	bytes := 0
+	for bytes < trimBytes && rows.Next() {
 		var a aged
 		var pos, id int64
 		var sender []byte
 		if err := rows.Scan(&a.room, &pos, &a.entry.At, &sender, &id, &a.entry.Type, &a.entry.Body); err != nil {
-			return nil, err
+			return nil, false, err
 		}
+		bytes += len(a.entry.Body)
 		a.entry.Pos, a.entry.ID = uint64(pos), uint64(id)
 		copy(a.entry.Sender[:], sender)
 		old = append(old, a)
 	}
-	return old, rows.Err()
+	return old, bytes >= trimBytes || len(old) >= trimEntries, rows.Err()
 }
 
 // removed keeps the keys of entries that were deleted, and tells their rooms.
@@ -175,7 +191,7 @@ func (w *writer) checkpoint(now time.Time) {
 
 // giveBackPages makes the file smaller, when the limits have left much of it empty. It tells whether there may be more.
 func (w *writer) giveBackPages(now time.Time) bool {
-	if !w.limits.trimmed || w.failed != nil || w.refused.cause != nil {
+	if !w.limits.trimmed || w.limits.stuck || w.failed != nil || w.refused.cause != nil {
 		return false
 	}
 	var free, pages int
@@ -187,6 +203,11 @@ func (w *writer) giveBackPages(now time.Time) bool {
 	if err == nil {
 		_, err = w.stmt.vacuum.Exec()
 		w.frames += 2 * 256 // a page that is moved, and what points to it
+	}
+	if damaged(err) { // the pages of an index that was made anew stand in the way, for good
+		w.limits.stuck = true
+		w.log.Warn("room log: the empty pages of the file cannot be given back: it gets no smaller", "dir", w.options.Dir, "err", err)
+		return false
 	}
 	w.judge(now, err)
 	w.checkpointDue(now)

@@ -78,8 +78,17 @@ func begin(t testing.TB, o Options) *testLog {
 // reopen opens a log in o.Dir. It is closed with the test at the latest.
 func reopen(t testing.TB, o Options) *testLog {
 	t.Helper()
+	return reopenWith(t, o, func() {})
+}
+
+// reopenWith opens a log whose goroutines call delivered when they have something to deliver.
+func reopenWith(t testing.TB, o Options, delivered func()) *testLog {
+	t.Helper()
 	l := &testLog{t: t, owner: newOwner()}
-	o.Deliver = l.owner.deliver
+	o.Deliver = func(f func()) {
+		delivered()
+		l.owner.deliver(f)
+	}
 	o.Erased = func() { l.erased.Add(1) }
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))

@@ -3,6 +3,7 @@ package roomlog
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 )
 
@@ -19,26 +20,30 @@ type writer struct {
 	stmt    writes
 	byID    map[int64]*room
 	last    uint64 // the newest position of all, with those of the transaction under way
+	latest  int64  // the highest time of those entries that were appended since the past was set, or opened with
 	version int64  // PRAGMA data_version: changes when another process has changed the file
 	scratch []byte
 	results []outcome // of the transaction under way
 	touched []*room   // in the transaction under way
 	refused readOnly
 	failed  error // nothing is stored any more
+	rebuilt bool  // the indexes, or they cannot be
 	wrote   bool  // the last transaction has committed a change of the entries
 	frames  int   // of the write-ahead log since the last checkpoint, about
 	limits  limits
 
 	timer     *time.Timer
 	polled    time.Time
+	mendAgain time.Time // when indexes that a reader suspects are to be made anew, at the earliest
 	busyUntil time.Time // until then it is looked every second whether another process has changed the file
 }
 
 // writes are the prepared statements of the writer.
 type writes struct {
-	begin, commit, rollback, dataVersion *sql.Stmt
-	insert, room, byKey, goneByKey       *sql.Stmt
-	fold, next, checkpoint               *sql.Stmt
+	begin, commit, rollback, dataVersion     *sql.Stmt
+	insert, room, byKey, posByKey, goneByKey *sql.Stmt
+	setState, forgetRoom                     *sql.Stmt
+	fold, next, checkpoint                   *sql.Stmt
 
 	oldest, oldestOf, oldestAll, remove, removeAll *sql.Stmt
 	keepKey, goneCount, dropKeys                   *sql.Stmt
@@ -70,7 +75,7 @@ func newWriter(ctx context.Context, l *Log) (w *writer, err error) {
 	if err = w.prepareAll(ctx); err != nil {
 		return nil, err
 	}
-	err = inTransaction(ctx, w.conn, func() error {
+	begin := func() error {
 		if err := moveOn(ctx, w.conn, time.Now()); err != nil {
 			return err
 		}
@@ -78,8 +83,8 @@ func newWriter(ctx context.Context, l *Log) (w *writer, err error) {
 			return err
 		}
 		return w.stmt.dataVersion.QueryRowContext(ctx).Scan(&w.version)
-	})
-	return w, err
+	}
+	return w, w.mended(func() error { return inTransaction(ctx, w.conn, begin) })
 }
 
 func (w *writer) prepareAll(ctx context.Context) error {
@@ -88,12 +93,15 @@ func (w *writer) prepareAll(ctx context.Context) error {
 		&s.begin: "BEGIN IMMEDIATE", &s.commit: "COMMIT", &s.rollback: "ROLLBACK", &s.dataVersion: "PRAGMA data_version",
 		&s.insert:     insertSQL,
 		&s.room:       "INSERT INTO room(name) VALUES (?)",
-		&s.byKey:      "SELECT pos, prev, at, nick, type, body FROM msg WHERE room=? AND sender=? AND id=?",
+		&s.byKey:      "SELECT pos, prev, at, nick, type, crc, body FROM msg WHERE room=? AND sender=? AND id=?",
+		&s.posByKey:   "SELECT pos FROM msg INDEXED BY msg_id WHERE room=? AND sender=? AND id=?",
 		&s.goneByKey:  "SELECT pos, at, digest FROM gone WHERE room=? AND sender=? AND id=?",
 		&s.fold:       "UPDATE room SET removed=?, folded=?, count=?, bytes=? WHERE id=?",
 		&s.next:       "UPDATE state SET v=? WHERE k='" + stateNext + "'",
+		&s.setState:   "INSERT INTO state(k, v) VALUES (?, ?) ON CONFLICT(k) DO UPDATE SET v=excluded.v",
+		&s.forgetRoom: forgetRoomSQL,
 		&s.checkpoint: "PRAGMA wal_checkpoint(PASSIVE)",
-		&s.oldest:     "SELECT at FROM msg WHERE room=? ORDER BY pos LIMIT 1",
+		&s.oldest:     "SELECT pos, at FROM msg WHERE room=? ORDER BY pos LIMIT 1",
 		&s.oldestOf:   "SELECT room, pos, at, sender, id, type, body FROM msg WHERE room=? ORDER BY pos LIMIT ?",
 		&s.oldestAll:  "SELECT room, pos, at, sender, id, type, body FROM msg ORDER BY pos LIMIT ?",
 		&s.remove:     "DELETE FROM msg WHERE room=? AND pos<=?",
@@ -142,7 +150,7 @@ func (w *writer) commitAll(items []request) {
 			n++
 		}
 		w.commit(items[:n])
-		w.appends.finished(n, bytes)
+		w.appends.finished(items[:n])
 		items = items[n:]
 		w.keepUp(time.Now())
 	}
@@ -152,8 +160,16 @@ func (w *writer) commitAll(items []request) {
 func (w *writer) commit(batch []request) {
 	w.results = make([]outcome, 0, len(batch))
 	err := w.refuses(time.Now())
-	if err == nil {
-		err = w.transact(func() error { return w.store(batch) })
+	switch {
+	case err != nil:
+	case refusalsOnly(batch):
+		err = w.store(batch) // needs no transaction, and does not wait for one
+	default:
+		store := func() error { return w.store(batch) }
+		if err = w.try(store); damaged(err) {
+			w.refuseUnreadable(batch)
+			err = w.transact(store)
+		}
 		w.judge(time.Now(), err)
 		err = w.refusal(err)
 	}
@@ -171,8 +187,18 @@ func (w *writer) commit(batch []request) {
 	})
 }
 
-// transact runs f in a transaction and makes what it did to the rooms known, or undoes all.
+// refusalsOnly tells that nothing of a batch is to be stored.
+func refusalsOnly(batch []request) bool {
+	return !slices.ContainsFunc(batch, func(r request) bool { return r.refusal == nil })
+}
+
+// transact runs f in a transaction and makes what it did to the rooms known, or undoes all. Where it meets a damaged index it runs f again with a new one:
+// what f changes in memory beside the rooms it has to begin anew.
 func (w *writer) transact(f func() error) error {
+	return w.mended(func() error { return w.try(f) })
+}
+
+func (w *writer) try(f func() error) error {
 	ctx := context.Background()
 	if _, err := w.stmt.begin.ExecContext(ctx); err != nil {
 		return err
@@ -206,9 +232,8 @@ func (w *writer) settle(committed bool) {
 			if r.folded {
 				r.unfolded = 0
 			}
-		case r.made:
-			delete(w.byID, r.id)
-			r.id = 0
+		case r.made || r.id == 0:
+			w.drop(r) // there never was one
 		}
 		r.touched, r.made, r.folded, r.cut, r.added, r.addBytes = false, false, false, 0, 0, 0
 	}
@@ -221,8 +246,12 @@ func (w *writer) settle(committed bool) {
 
 // store inserts messages.
 func (w *writer) store(batch []request) error {
+	w.results = w.results[:0]
 	for i := range batch {
-		res, err := w.insert(batch[i].entry)
+		res, err := Result{Err: batch[i].refusal}, error(nil)
+		if res.Err == nil {
+			res, err = w.insert(batch[i].entry)
+		}
 		if err != nil {
 			return err
 		}
@@ -250,7 +279,7 @@ func (w *writer) insert(e Entry) (Result, error) {
 	if n, err := res.RowsAffected(); n == 0 || err != nil {
 		return w.repeated(r, e)
 	}
-	w.last = e.Pos
+	w.last, w.latest = e.Pos, max(w.latest, e.At)
 	r.tail = e.Pos
 	r.added++
 	r.addBytes += int64(len(e.Body))
