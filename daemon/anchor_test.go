@@ -55,13 +55,6 @@ func TestClockDriftIsFollowed(t *testing.T) {
 	}
 }
 
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
 // A repair that comes after its packet's turn changes nothing for those that follow, and never goes out after it was due.
 func TestRepairNeverGoesOutLate(t *testing.T) {
 	seed := rand.Uint64()

@@ -29,9 +29,6 @@ const (
 	DefaultGrid   = 20 * time.Millisecond // one frame
 )
 
-// maxStep bounds Gather and Grid.
-const maxStep = 100 * time.Millisecond
-
 // RoomConfig is what is configured of one room.
 type RoomConfig struct {
 	Delay time.Duration // echo delay; zero is a live room
@@ -63,6 +60,8 @@ type Config struct {
 	// Keep is what the log keeps of a room that has no rule of its own, and KeepTotal how many bytes of bodies of all rooms; zero is no limit.
 	Keep      roomlog.Keep
 	KeepTotal int64
+	// Limits are how much there may be. The others are constants, in limits.go.
+	Limits Limits
 	// LogMessages puts the text of messages into the log.
 	LogMessages bool
 	// ShowAddress says when addresses are shown; empty is AddressPrivate.
@@ -101,6 +100,12 @@ func (c *Config) check() error {
 		if err := checkDelay(room.Delay); err != nil {
 			return fmt.Errorf("room %s: %w", name, err)
 		}
+	}
+	if err := c.Limits.check(); err != nil {
+		return err
+	}
+	if len(c.Rooms) > c.Limits.Rooms {
+		return fmt.Errorf("%w: %d rooms that are always there, and at most %d in all", ErrConfig, len(c.Rooms), c.Limits.Rooms)
 	}
 	if c.State == "" {
 		return fmt.Errorf("%w: no folder for the room log", ErrConfig)

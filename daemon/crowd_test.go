@@ -278,3 +278,11 @@ func (c *crowd) fill(n int) {
 		r.enter(c.now, m)
 	}
 }
+
+// room gives the room with that name, made if need be.
+func (h *hub) room(name string) *room {
+	if h.rooms[name] == nil {
+		h.keep(newRoom(h, name, h.cfg.Delay, false))
+	}
+	return h.rooms[name]
+}

@@ -198,6 +198,9 @@ func TestReplayAndLiveJoinWithoutGapOrDouble(t *testing.T) {
 		const n = 3000
 		for i := range n {
 			a.publish("lobby", uint64(i), fmt.Sprint(i, string(make([]byte, 200))))
+			if i%100 == 0 {
+				pass(10 * time.Millisecond)
+			}
 		}
 		b := w.connect("10.0.0.2:1", newID(t))
 		b.enter("bob", "lobby", &wire.Join{From: &wire.Join_Last{Last: 2000}})

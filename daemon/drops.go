@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// drop is a reason for which a datagram or packet goes no further.
+// drop is a reason for which a datagram or packet goes no further, a request is refused, or one waits: a limit that bites counts.
 type drop uint8
 
 const (
@@ -38,6 +38,26 @@ const (
 	dropOverflow
 	dropControl
 	dropCrossing
+	dropQuestions
+	dropCallers
+	dropValidated
+	dropCutShort
+	dropSessions
+	dropControlRate
+	dropVoiceRate
+	dropCreditLate
+	dropNoCredit
+	dropRooms
+	dropMembers
+	dropTooLong
+	dropUnstored
+	dropBehind
+	dropPanic
+	dropUnsent
+	dropPaced
+	dropNack
+	dropTalks
+	dropNick
 	dropKinds
 )
 
@@ -70,6 +90,26 @@ var dropNames = [dropKinds]string{
 	dropOverflow:       "receive buffer full",
 	dropControl:        "too much for the hub",
 	dropCrossing:       "too much for a shard",
+	dropQuestions:      "too many questions",
+	dropCallers:        "too many callers",
+	dropValidated:      "address made to wait",
+	dropCutShort:       "handshake cut short",
+	dropSessions:       "too many sessions",
+	dropControlRate:    "more than a session may send",
+	dropVoiceRate:      "more than a voice has",
+	dropCreditLate:     "credit made to wait",
+	dropNoCredit:       "no credit",
+	dropRooms:          "too many rooms",
+	dropMembers:        "room full",
+	dropTooLong:        "message too long",
+	dropUnstored:       "publish made to wait",
+	dropBehind:         "session too far behind",
+	dropPanic:          "panic",
+	dropUnsent:         "acknowledged unsent",
+	dropPaced:          "session made to wait",
+	dropNack:           "too many NACKs",
+	dropTalks:          "too many voices",
+	dropNick:           "nick refused",
 }
 
 // drops counts by reason. Anyone may count; the hub logs.

@@ -7,14 +7,18 @@ import (
 )
 
 // over says why the session is to end; empty when it is not.
-func (s *session) over() string {
+func (s *session) over(now time.Time) string {
 	switch {
+	case s.faulty:
+		return wire.ByeFault
 	case s.stream.Err() != nil:
 		return wire.ByeTimeout
-	case s.stream.Queued() > maxQueued:
+	case s.stream.Queued() > maxQueued, s.stream.Messages() > maxMessages, s.stream.Waiting(now) > maxUnacknowledged, s.stream.Incomplete(now) > maxIncomplete:
 		return wire.ByeSlow
 	case s.usedUp:
 		return wire.ByeKeys
+	case s.refused && s.stream.Idle():
+		return wire.ByeFull
 	}
 	return ""
 }
@@ -39,6 +43,7 @@ func (s *session) remove(now time.Time, reason string) {
 		return
 	}
 	s.gone = true
+	s.stream.Close()
 	s.link.end()
 	s.hub.nicks.touch(now, s.key)
 	s.hub.timers.set(&s.timer, time.Time{})
@@ -59,6 +64,7 @@ func (s *session) remove(now time.Time, reason string) {
 // depart takes the session out of the tables of the hub.
 func (s *session) depart(now time.Time) {
 	h, expected := s.hub, time.Second
+	h.census.forget(s)
 	delete(h.sessions, s)
 	if h.ids[s.id] == s {
 		delete(h.ids, s.id)

@@ -20,6 +20,7 @@ func (s *session) part(now time.Time, reason string) {
 	if s.displaced {
 		return
 	}
+	defer s.hub.containSession(choreFarewell, nil)
 	f := &farewell{hub: s.hub, to: s.addr}
 	for range wire.ByeTimes {
 		plain, err := wire.AppendBye(s.hub.built[:0], wire.SSRCDaemon, reason)

@@ -1,12 +1,15 @@
 package daemon
 
 import (
+	"errors"
+	"math/bits"
 	"slices"
 	"time"
 
 	"github.com/pion/rtcp"
 
 	"yodel/wire"
+	"yodel/wire/stream"
 )
 
 // feedback takes an authentic RTCP packet.
@@ -19,18 +22,21 @@ func (s *session) feedback(now time.Time, plain []byte) {
 	for _, p := range packets {
 		switch p := p.(type) {
 		case *rtcp.CCFeedbackReport:
-			if err := s.stream.HandleReport(now, p); err != nil {
+			switch err := s.stream.HandleReport(now, p); {
+			case errors.Is(err, stream.ErrUnsent): // RFC 9000, 13.1: "SHOULD treat [it] as a connection error"
+				s.hub.drops.count(dropUnsent)
+				s.end(now, wire.ByeUnsent)
+				return
+			case err != nil:
 				s.hub.drops.count(dropMalformed)
 			}
 			rtt, _ := s.stream.RTT()
 			s.link.rtt.Store(int64(rtt))
 		case *rtcp.TransportLayerNack:
-			s.resend(p)
+			s.resend(now, p)
 		case *rtcp.SenderReport:
 			if v := s.talks[p.SSRC]; v != nil {
-				v.relay.mu.Lock()
-				v.line.stats.SenderReport(now, p.NTPTime)
-				v.relay.mu.Unlock()
+				v.senderReport(now, p.NTPTime)
 			}
 		case *rtcp.Goodbye:
 			if !slices.Contains(p.Sources, wire.SSRCPeer) { // the end of another stream than the messages' is told by TalkEnd
@@ -47,8 +53,15 @@ func (s *session) feedback(now time.Time, plain []byte) {
 	}
 }
 
+// senderReport takes the time of a talker's report.
+func (v *voice) senderReport(now time.Time, ntp uint64) {
+	v.relay.mu.Lock()
+	defer v.relay.mu.Unlock()
+	v.line.stats.SenderReport(now, ntp)
+}
+
 // resend sends again what a receiver misses.
-func (s *session) resend(p *rtcp.TransportLayerNack) {
+func (s *session) resend(now time.Time, p *rtcp.TransportLayerNack) {
 	v := s.hub.voices[p.MediaSSRC]
 	if v == nil {
 		return // played out and gone
@@ -58,17 +71,28 @@ func (s *session) resend(p *rtcp.TransportLayerNack) {
 		s.hub.drops.count(dropResend)
 		return
 	}
+	for i := range p.Nacks {
+		asked := 1 + bits.OnesCount16(uint16(p.Nacks[i].LostPackets))
+		if !s.nacks.take(now, atRate(int64(asked), nackRate), atRate(nackBurst, nackRate)) {
+			s.hub.drops.count(dropNack)
+			return
+		}
+		m.resend(v, p.MediaSSRC, &p.Nacks[i])
+	}
+}
+
+// resend sends again what one pair of a NACK names. The relay's lock is held no longer than for that.
+func (m *member) resend(v *voice, ssrc uint32, pair *rtcp.NackPair) {
+	h := m.room.hub
 	v.relay.mu.Lock()
 	defer v.relay.mu.Unlock()
-	for i := range p.Nacks {
-		p.Nacks[i].Range(func(seq uint16) bool {
-			kept := v.line.sentPacket(seq)
-			if kept == nil || !m.ear.resend(s.hub.w, p.MediaSSRC, &item{v, kept.packet, kept.seq}, v.line.base) {
-				s.hub.drops.count(dropResend)
-			}
-			return true
-		})
-	}
+	pair.Range(func(seq uint16) bool {
+		kept := v.line.sentPacket(seq)
+		if kept == nil || !m.ear.resend(h.w, ssrc, &item{v, kept.packet, kept.seq}, v.line.base) {
+			h.drops.count(dropResend)
+		}
+		return true
+	})
 }
 
 // flowing notes that audio is going to or coming from the peer: its next report is not far.

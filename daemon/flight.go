@@ -131,6 +131,7 @@ func (sh *shard) send(f *flight, part int, w *writer) {
 
 // send protects the packets of a flight for the listener.
 func (e *listener) send(f *flight, w *writer) {
+	defer e.link.shard.plane.contain(choreListener, e.link)
 	for i := range f.items {
 		it := &f.items[i]
 		to := e.feed(it.voice)
@@ -177,7 +178,7 @@ func (e *listener) renew(to *feed, it *item) {
 	to.ssrc, to.sent = v.relay.plane.newSSRC(), false
 	to.stream = e.link.tx.Stream(to.ssrc)
 	r := renewal{ear: e, voice: v, old: old, before: before, ssrc: to.ssrc, first: it.seq, timestamp: timestampOf(it.packet.data)}
-	v.relay.plane.tell.add(r.tell)
+	v.relay.plane.notice(r.tell)
 }
 
 // resend sends a packet again, byte for byte as it was: the same bytes under the same SRTP index give the same ciphertext, and a

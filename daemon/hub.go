@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"container/list"
 	"crypto/rand"
 	"encoding/binary"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"yodel/daemon/roomlog"
 	"yodel/wire"
 	"yodel/wire/secure"
+	"yodel/wire/stream"
 )
 
 // hub is all that the daemon knows: addresses, sessions, rooms, voices, timers. It has no goroutine, lock or
@@ -23,7 +25,9 @@ type hub struct {
 
 	validator *secure.Validator
 	table     map[netip.AddrPort]*place
-	pending   int // handshakes
+	shaking   list.List // places with a handshake, the oldest first
+	anteroom  anteroom
+	census    census
 
 	began     time.Time // when the daemon did; zero: long ago
 	keys      wire.KeyLimits
@@ -32,10 +36,15 @@ type hub struct {
 	farewells map[*farewell]struct{}
 	hints     hints
 	rooms     map[string]*room
-	voices    map[uint32]*voice // by the SSRCs under which they are heard
+	makers    makers
+	listing   listing
+	accounts  map[secure.Fingerprint]*account // of who has a voice
+	voices    map[uint32]*voice               // by the SSRCs under which they are heard
 	plane     *plane
 	nicks     nicks
 	messages  *roomlog.Log
+	unstored  int         // bytes of messages without an outcome
+	held      stream.Pool // what sessions have sent and the hub has not taken yet
 	reads     reads
 
 	timers timers
@@ -44,13 +53,13 @@ type hub struct {
 	sweep  timer
 
 	hasty   int                        // voices that are to be heard at once
-	stirred time.Time                  // when a message was last published …
-	knocked time.Time                  // … and a STUN message came
+	stirred time.Time                  // when a message was last published
 	spare   batch                      // an empty one
 	opened  [2 * wire.MaxDatagram]byte // scratch for one opened packet
 	built   [2 * wire.MaxDatagram]byte // scratch for one packet that is being made
 	header  rtp.Header                 // scratch
-	now     time.Time                  // of the turn, for what the room log delivers
+	now     time.Time                  // of the turn
+	work    bucket                     // what sessions have had it do beyond their own rates
 }
 
 // openLog opens the room log. What it has to say comes with the notices; failed is called when it can be trusted no longer.
@@ -71,34 +80,52 @@ func (h *hub) openLog(failed func(error)) (err error) {
 		},
 		Failed: failed, Erased: h.forgetEntries,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	h.makers.logged = h.messages.Count()
+	for name, r := range h.rooms {
+		if h.messages.Newest(name) > 0 {
+			h.makers.found(r)
+		}
+	}
+	return nil
 }
 
 // newHub makes a hub and the data plane: a shard for each socket.
 func newHub(cfg Config, sockets []*socket) *hub {
-	p := &plane{gather: cfg.Gather, grid: grid{origin: time.Now(), step: cfg.Grid}, bell: make(bell, 1)}
+	v := secure.NewValidator()
+	p := &plane{
+		validator: v, gather: cfg.Gather, grid: grid{origin: time.Now(), step: cfg.Grid},
+		echoLimit: cfg.Limits.EchoBytes, control: controlOf(cfg.Limits.PublishRate), bell: make(bell, 1),
+	}
 	p.tell.bell = p.bell
+	p.faults.log, p.faults.drops = cfg.Logger, &p.drops
 	for i, s := range sockets {
 		p.shards = append(p.shards, newShard(p, i, s))
 	}
 	h := &hub{
 		plane: p, drops: &p.drops, w: newWriter(sockets[0]),
 		cfg: cfg, log: cfg.Logger,
-		validator: secure.NewValidator(),
+		validator: v, anteroom: newAnteroom(),
 		table:     make(map[netip.AddrPort]*place),
 		keys:      wire.RekeyLimits.Beyond(),
 		sessions:  make(map[*session]struct{}),
 		ids:       make(map[secure.SessionID]*session),
 		farewells: make(map[*farewell]struct{}),
 		rooms:     make(map[string]*room),
+		census:    newCensus(cfg.Limits.Sessions),
+		makers:    newMakers(),
+		accounts:  make(map[secure.Fingerprint]*account),
 		voices:    make(map[uint32]*voice),
 		nicks:     newNicks(),
+		held:      stream.Pool{Size: maxHeld},
 	}
 	var seed [4]byte
 	_, _ = rand.Read(seed[:]) // never fails
 	p.ssrcs.Store(binary.BigEndian.Uint32(seed[:]))
 	for name, room := range cfg.Rooms {
-		h.rooms[name] = newRoom(h, name, room.Delay, true)
+		h.keep(newRoom(h, name, room.Delay, true))
 	}
 	h.sweep.run = h.runSweep
 	return h
@@ -106,20 +133,27 @@ func newHub(cfg Config, sockets []*socket) *hub {
 
 // collect takes what is in the shards' mailboxes.
 func (h *hub) collect(now time.Time) {
+	h.now = now
 	for _, sh := range h.plane.shards {
 		b := sh.box.take(h.spare)
 		data := b.data
 		for i := range b.entries {
 			e := &b.entries[i]
-			if e.link == nil {
-				h.datagram(now, sh, e.from, data[:e.n])
-			} else {
-				e.link.session.opened(now, data[:e.n], e.rtcp)
-			}
+			h.entry(now, sh, e, data[:e.n])
 			data = data[e.n:]
 		}
 		h.spare = b.emptied()
 	}
+}
+
+// entry takes one thing of a mailbox.
+func (h *hub) entry(now time.Time, sh *shard, e *entry, data []byte) {
+	if e.link == nil {
+		defer h.plane.contain(choreDatagram, nil)
+		h.datagram(now, sh, e.from, data)
+		return
+	}
+	e.link.session.opened(now, data, e.rtcp)
 }
 
 // datagram takes what came from the network to a shard, and nobody has opened. It keeps nothing of b.
@@ -138,6 +172,7 @@ func (h *hub) datagram(now time.Time, via *shard, from netip.AddrPort, b []byte)
 
 // advance runs the timers that are due.
 func (h *hub) advance(now time.Time) {
+	h.now = now
 	h.plane.tell.run(now)
 	h.timers.fire(now)
 	h.drops.log(now, h.log)
@@ -148,6 +183,7 @@ func (h *hub) calm(now time.Time) bool { return h.hasty == 0 && now.Sub(h.stirre
 
 // flush sends what the events since the last flush have given to send.
 func (h *hub) flush(now time.Time) {
+	h.now = now
 	for len(h.dirty) > 0 {
 		s := h.dirty[len(h.dirty)-1]
 		h.dirty = h.dirty[:len(h.dirty)-1]

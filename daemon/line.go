@@ -6,13 +6,9 @@ import (
 
 	"yodel/wire"
 	"yodel/wire/repair"
-	"yodel/wire/secure"
 )
 
 const (
-	// lineSlots bounds the packets of one stream, kept from arrival to keepFor after they were due: the longest delay in 10 ms
-	// packets, and some.
-	lineSlots = 8192
 	// keepFor is how long after its due time a packet can still be resent.
 	keepFor = 2 * time.Second
 	// liveGrace is how long after its turn a packet of a live room is still passed on.
@@ -21,8 +17,6 @@ const (
 	longFrame = 20 * time.Millisecond
 	// slotSize is what a slot takes without its packet.
 	slotSize = int(unsafe.Sizeof(slot{}))
-	// maxJump is the most that a talker's sequence number may move at once: no receiver could follow more under one SSRC.
-	maxJump = secure.MaxJump
 )
 
 // verdict is what a line makes of a packet.
@@ -64,6 +58,7 @@ type line struct {
 	lates   []uint64
 	past    uint64    // the packets before it are too late to be heard
 	pastDue time.Time // when the one before it was due
+	turnDue time.Time // when the newest packet in order is to be heard
 	lastDue time.Time // the latest that a packet is to be heard
 	bytes   int
 	started bool
@@ -135,6 +130,12 @@ func (l *line) arrive(now time.Time, a *arrival) verdict {
 		return duplicate
 	}
 	due := l.anchor.due(a.at, a.timestamp, inOrder).Add(l.delay)
+	if inOrder && l.delay > 0 {
+		if due = latest(due, l.turnDue.Add(leastApart)); due.After(a.at.Add(l.delay + maxAstray)) {
+			return late
+		}
+		l.turnDue = due
+	}
 	if seq < l.next && a.at.After(due.Add(l.grace())) {
 		return late
 	}
@@ -293,6 +294,14 @@ func (l *line) deadline() time.Time {
 // earliest gives the earlier of two times of which zero means never.
 func earliest(a, b time.Time) time.Time {
 	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}
+
+// latest gives the later of two times.
+func latest(a, b time.Time) time.Time {
+	if a.Before(b) {
 		return b
 	}
 	return a

@@ -364,7 +364,7 @@ func TestLineWithTimestampsThatRunBackwards(t *testing.T) {
 	if p.line.drained() {
 		t.Error("over before its time")
 	}
-	p.at(3_001)
+	p.at(3_010)
 	if !p.line.drained() {
 		t.Error("not over when its time was")
 	}

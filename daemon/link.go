@@ -24,6 +24,7 @@ type link struct {
 	talks   map[uint32]*voice // what it says, by the SSRC under which it does
 	heard   time.Time         // when a packet of it last was authentic
 	packets uint64            // authentic ones
+	budget  budget            // of what it sends
 	rtt     atomic.Int64      // smoothed round-trip time in nanoseconds, as the hub measures it; 0: unknown
 }
 
@@ -113,7 +114,17 @@ func (l *link) says(ssrc uint32, v *voice) {
 		l.talks = make(map[uint32]*voice)
 	}
 	l.talks[ssrc] = v
+	l.budget.allow(l.talks)
 	l.rx.Allow(ssrc)
+}
+
+// goesOn has another voice be what comes under an SSRC, if the hub has not taken that back.
+func (l *link) goesOn(ssrc uint32, next *voice) {
+	l.shard.mu.Lock()
+	defer l.shard.mu.Unlock()
+	if l.talks[ssrc] != nil {
+		l.talks[ssrc] = next
+	}
 }
 
 // saysNoMore takes an SSRC back.
@@ -121,6 +132,7 @@ func (l *link) saysNoMore(ssrc uint32) {
 	l.shard.mu.Lock()
 	defer l.shard.mu.Unlock()
 	delete(l.talks, ssrc)
+	l.budget.allow(l.talks)
 	l.rx.Disallow(ssrc)
 }
 

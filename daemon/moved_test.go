@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"testing"
+
+	"yodel/wire/secure"
 )
 
 // What a writer has not sent yet goes where its peer was, and what it gets after the peer has moved goes where the peer is.
@@ -9,7 +11,7 @@ func TestWriterFollowsALinkThatMoves(t *testing.T) {
 	onEachPath(t, func(t *testing.T, p *port) {
 		old, fresh := newCaller(t, "127.0.0.1"), newCaller(t, "127.0.0.1")
 
-		sh := newShard(new(plane), 0, p.sockets[0])
+		sh := newShard(&plane{validator: secure.NewValidator()}, 0, p.sockets[0])
 		l := &link{shard: sh, to: p.sockets[0].target(old.at)}
 		w := newWriter(p.sockets[0])
 		build(w, &l.to, filled(92, 1))

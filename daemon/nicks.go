@@ -10,22 +10,19 @@ import (
 	"yodel/wire/secure"
 )
 
-const (
-	// nickKept is how long a nick stays with its holder after the last use.
-	nickKept = 30 * 24 * time.Hour
-	// maxNicks is how many nicks one identity may hold.
-	maxNicks = 32
-)
+// nickKept is how long a nick stays with its holder after the last use.
+const nickKept = 30 * 24 * time.Hour
 
 var (
 	errNickTaken = errors.New("nick is taken")
 	errNicks     = errors.New("too many nicks")
 )
 
-// nicks are the holders of nicks by comparison form (RFC 8266, 2.4).
+// nicks are the holders of nicks, by what they look like (wire.Lookalike of the comparison form of RFC 8266, 2.4): an identity that holds one
+// holds all that look the same.
 type nicks struct {
 	holders map[string]*holder
-	held    map[secure.Fingerprint][]string // the keys of the nicks that an identity holds
+	held    map[secure.Fingerprint][]string // the looks that an identity holds
 }
 
 type holder struct {
@@ -46,44 +43,45 @@ func (n nicks) claim(now time.Time, nick string, who secure.Fingerprint) (shown,
 	if key, err = wire.NickKey(shown); err != nil {
 		return "", "", err
 	}
-	h := n.holders[key]
+	look := wire.Lookalike(key)
+	h := n.holders[look]
 	switch {
 	case h != nil && h.who == who:
 		h.used = now
 		return shown, key, nil
 	case h != nil && now.Sub(h.used) < nickKept:
-		return "", "", fmt.Errorf("%w: %s", errNickTaken, shown)
+		return "", "", fmt.Errorf("%w, or looks like one that is: %s", errNickTaken, shown)
 	case len(n.held[who]) >= maxNicks && n.expire(now, who) >= maxNicks:
 		return "", "", fmt.Errorf("%w: this identity holds %d", errNicks, maxNicks)
 	case h != nil:
-		n.release(key, h.who)
+		n.release(look, h.who)
 	}
-	n.holders[key] = &holder{who: who, used: now}
-	n.held[who] = append(n.held[who], key)
+	n.holders[look] = &holder{who: who, used: now}
+	n.held[who] = append(n.held[who], look)
 	return shown, key, nil
 }
 
 // expire takes an identity's nicks that have not been used for long, and gives how many it holds then.
 func (n nicks) expire(now time.Time, who secure.Fingerprint) int {
-	for _, key := range slices.Clone(n.held[who]) {
-		if now.Sub(n.holders[key].used) >= nickKept {
-			n.release(key, who)
+	for _, look := range slices.Clone(n.held[who]) {
+		if now.Sub(n.holders[look].used) >= nickKept {
+			n.release(look, who)
 		}
 	}
 	return len(n.held[who])
 }
 
-func (n nicks) release(key string, who secure.Fingerprint) {
-	delete(n.holders, key)
-	left := slices.DeleteFunc(n.held[who], func(k string) bool { return k == key })
+func (n nicks) release(look string, who secure.Fingerprint) {
+	delete(n.holders, look)
+	left := slices.DeleteFunc(n.held[who], func(l string) bool { return l == look })
 	if n.held[who] = left; len(left) == 0 {
 		delete(n.held, who)
 	}
 }
 
-// touch notes that a nick is in use.
+// touch notes that a nick, by its comparison form, is in use.
 func (n nicks) touch(now time.Time, key string) {
-	if h := n.holders[key]; h != nil {
+	if h := n.holders[wire.Lookalike(key)]; h != nil {
 		h.used = now
 	}
 }

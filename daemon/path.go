@@ -14,8 +14,6 @@ const (
 	// askLeast and askMost bound how long it has for its answer: twice its round-trip time between them.
 	askLeast = 100 * time.Millisecond
 	askMost  = 500 * time.Millisecond
-	// moveEvery is the least time between two moves of a session.
-	moveEvery = time.Second
 	// recognisedFor is how long packets of a session are still taken from an address that it has left.
 	recognisedFor = 10 * time.Second
 )
@@ -38,20 +36,22 @@ type sessionPath struct {
 	timer     timer
 }
 
-// stun answers a Binding Request: the Validator those about an address alone, pathRequest those about a session's path.
+// stun takes what the shards' doors have let through: Binding Requests with a good nonce, which validate the address, and answers to the daemon's own
+// questions. The Validator answers requests about an address alone, pathRequest those about a session's path.
 func (h *hub) stun(now time.Time, via *shard, from netip.AddrPort, b []byte) {
-	h.knocked = now
 	reply, validated := h.validator.Answer(h.built[:0], b, from, now)
 	if len(reply) > 0 {
 		h.send(from, reply)
 	}
 	if !validated {
-		if len(reply) == 0 {
+		if _, asked := secure.ParseKnock(b); asked {
+			h.unvalidate(via, from)
+		} else {
 			h.pathReply(now, from, b)
 		}
 		return
 	}
-	h.place(now, via, from).validated = now.Add(secure.ValidatedFor)
+	h.validate(now, via, from)
 	if len(reply) > 0 {
 		return
 	}
@@ -60,6 +60,15 @@ func (h *hub) stun(now time.Time, via *shard, from netip.AddrPort, b []byte) {
 	} else {
 		h.drops.count(dropMalformed)
 	}
+}
+
+// unvalidate has a shard know of an address what the hub does: the shard may have taken a nonce for good that has become too old on its way here.
+func (h *hub) unvalidate(via *shard, from netip.AddrPort) {
+	if p := h.table[from]; p != nil && p.via == via {
+		h.routed(from, p)
+		return
+	}
+	via.route(from, route{})
 }
 
 // pathRequest takes a request about a session's path with a good nonce for its address: who sent it can receive there. So
@@ -71,7 +80,7 @@ func (h *hub) pathRequest(now time.Time, from netip.AddrPort, b []byte, r secure
 		h.send(from, secure.AppendPathUnknown(h.built[:0], r.TxID))
 		return
 	}
-	s.linger = nil
+	s.shown()
 	switch {
 	case r.Count < s.path.count, r.Count == s.path.count && r.TxID != s.path.txid:
 		h.drops.count(dropLatePath)
@@ -139,6 +148,7 @@ func (s *session) pathTimeout() time.Duration {
 
 // ask sends the question, or moves the session when it was asked often enough.
 func (s *session) ask(now time.Time) {
+	defer s.hub.containSession(choreSession, s)
 	p := &s.path
 	if p.asks == 0 || p.step <= 0 {
 		s.move(now)

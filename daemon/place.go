@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"container/list"
 	"net/netip"
 	"slices"
 	"time"
@@ -8,11 +9,9 @@ import (
 	"yodel/wire"
 )
 
-// maxGuests bounds the sessions that are only recognised at one address.
-const maxGuests = 4
-
 // place is what the address table holds for one address.
 type place struct {
+	addr      netip.AddrPort
 	validated time.Time  // until when a handshake may begin
 	began     time.Time  // the latest handshake
 	pending   *handshake // runs beside the session, if there is one, and takes its place when it is done
@@ -20,6 +19,9 @@ type place struct {
 	guests    []guest
 	farewell  time.Time // until when what comes after the end is no surprise: a BYE comes three times
 	via       *shard    // where what it sends comes in, and where it is known
+
+	waits, waitsOf *list.Element // in hub.anteroom, while it is validated and has nothing else
+	shakes         *list.Element // in hub.shaking, while a handshake runs
 }
 
 // guest is a session that is only recognised at an address: its packets are taken and nothing is sent to it there. It has moved away,
@@ -36,7 +38,7 @@ const sweepEvery = 10 * time.Second
 func (h *hub) place(now time.Time, via *shard, addr netip.AddrPort) *place {
 	p := h.table[addr]
 	if p == nil {
-		p = &place{via: via}
+		p = &place{addr: addr, via: via}
 		h.table[addr] = p
 	}
 	h.comesVia(addr, p, via)
@@ -53,11 +55,12 @@ func (h *hub) runSweep(now time.Time) {
 			p.guests = stays
 			h.routed(addr, p)
 		}
-		if p.session == nil && p.pending == nil && len(p.guests) == 0 && p.validated.Before(now) && p.farewell.Before(now) {
-			delete(h.table, addr)
+		if p.validated.Before(now) {
+			h.clear(now, p)
 		}
 	}
 	h.dropTails(now)
+	h.census.sweep(now)
 	if len(h.table) > 0 {
 		h.timers.set(&h.sweep, now.Add(sweepEvery))
 	}
@@ -86,8 +89,9 @@ func (h *hub) forget(addr netip.AddrPort, s *session) {
 
 // routed tells the shard where what comes from an address arrives whose it can be. It follows every change of who is at a place.
 func (h *hub) routed(addr netip.AddrPort, p *place) {
-	r := route{pending: p.pending != nil, settled: p.session != nil && len(p.guests) == 0}
+	r := route{pending: p.pending != nil, settled: p.session != nil && len(p.guests) == 0, validated: p.validated}
 	if p.session != nil {
+		r.lingers = p.session.linger != nil
 		r.links = append(r.links, recognised{link: p.session.link})
 	}
 	for _, g := range p.guests {
@@ -114,6 +118,7 @@ func (h *hub) settle(now time.Time, addr netip.AddrPort, p *place, s *session) {
 		p.admit(old, now.Add(recognisedFor))
 	}
 	p.session = s
+	h.anteroom.forget(p)
 	p.forget(s)
 	h.routed(addr, p)
 }
@@ -139,9 +144,6 @@ func (p *place) open(now time.Time, b []byte) (err error) {
 	}
 	return err
 }
-
-// maxHintsTo is how many of the hints of a second may go to one address, so that who copies from one leaves some to those who moved.
-const maxHintsTo = 10
 
 // hints limits the hints to wire.MaxHints in any second, and to one address to maxHintsTo.
 type hints struct {

@@ -6,17 +6,38 @@ import (
 	"time"
 
 	"yodel/wire"
+	"yodel/wire/secure"
 )
 
 // plane is what all that moves audio shares: the shards, the settings, and the way to the hub.
 type plane struct {
-	shards []*shard
-	gather time.Duration // how long a live room with several talkers may gather
-	grid   grid
-	drops  drops
-	ssrcs  atomic.Uint32 // the last one that was given
-	tell   notices
-	bell   bell
+	shards    []*shard
+	gather    time.Duration // how long a live room with several talkers may gather
+	grid      grid
+	drops     drops
+	faults    faults
+	echo      atomic.Int64  // bytes in all delay lines …
+	echoLimit int64         // … and how many there may be
+	control   int64         // packets a second that are no audio a session may send
+	ssrcs     atomic.Uint32 // the last one that was given
+	tell      notices
+	bell      bell
+
+	validator *secure.Validator // for its twins
+	knocked   atomic.Int64      // when a STUN message came, in Unix nanoseconds
+}
+
+// knock notes that a STUN message came, so that the loop has the sockets read more often while somebody joins.
+func (p *plane) knock(now time.Time) {
+	if at := now.UnixNano(); at-p.knocked.Load() > int64(joiningFor/4) {
+		p.knocked.Store(at)
+		p.bell.ring()
+	}
+}
+
+// joining tells whether somebody may be joining.
+func (p *plane) joining(now time.Time) bool {
+	return now.UnixNano()-p.knocked.Load() < int64(joiningFor)
 }
 
 // bell wakes the hub's loop: something is in a shard's mailbox, or among the notices. It has room for one; anyone may ring.

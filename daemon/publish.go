@@ -8,18 +8,17 @@ import (
 	"yodel/wire"
 )
 
-// maxType is the most bytes of a media type.
-const maxType = 127
-
 // published takes a Publish of size bytes, for which the peer must have credit. It is consumed when its outcome stands.
 func (s *session) published(now time.Time, m *wire.Publish, size int) {
 	if !s.publishes.Take(size) {
+		s.hub.drops.count(dropNoCredit)
 		s.end(now, wire.ByeCredit)
 		return
 	}
 	refused := &wire.Refused{Id: m.GetId(), Room: m.GetRoom()}
 	r := s.publishable(m, refused)
 	if r == nil {
+		s.charge(1)
 		s.consumed(size)
 		return
 	}
@@ -29,19 +28,54 @@ func (s *session) published(now time.Time, m *wire.Publish, size int) {
 		Room: r.name, Sender: s.who, ID: m.GetId(), Nick: s.nick, Type: m.GetType(), Body: m.GetBody(), At: now.UnixNano(),
 	}
 	if m.GetTransient() {
-		r.inOrder(func() {
-			s.relay(r, e)
-			s.consumed(size)
-		})
+		s.transient(r, e, size)
 		return
 	}
-	r.appends++
 	s.hub.messages.Append(e, func(res roomlog.Result) {
 		r.outcomes++
 		s.appended(r, refused, res)
-		s.consumed(size)
+		s.settled(size)
 		r.goOn()
 	})
+	r.appends++ // behind what may panic; the outcome comes in a later turn
+	s.unsettled(size + unstoredEach)
+}
+
+// transient passes a message on that is not kept, once the outcome of all messages before it in the room stands.
+func (s *session) transient(r *room, e roomlog.Entry, size int) {
+	if r.appends == r.outcomes {
+		s.relay(r, e)
+		s.consumed(size)
+		r.tidy()
+		return
+	}
+	s.unsettled(size + unstoredEach)
+	r.later = append(r.later, later{r.appends, func() {
+		s.relay(r, e)
+		s.settled(size)
+	}})
+}
+
+// mayPublish tells whether what the session sends next may be taken, or waits until the outcome of something that it has published stands.
+func (s *session) mayPublish() bool {
+	if s.unstored <= unstoredAlone || s.hub.unstored <= maxUnstored || !s.stream.Ready() {
+		return true
+	}
+	s.hub.drops.count(dropUnstored)
+	return false
+}
+
+// unsettled counts n bytes more, or less, that wait for their outcome.
+func (s *session) unsettled(n int) {
+	s.unstored += n
+	s.hub.unstored += n
+}
+
+// settled ends what published has begun, once its outcome stands.
+func (s *session) settled(size int) {
+	s.unsettled(-size - unstoredEach)
+	s.consumed(size)
+	s.mark() // what it sent next may have waited for that
 }
 
 // publishable gives the room for a message, or refuses it.
@@ -54,9 +88,15 @@ func (s *session) publishable(m *wire.Publish, refused *wire.Refused) *room {
 		refused.Code = wire.Code_CODE_EMPTY
 		s.refuse(refused, "the message is empty")
 		return nil
-	case n > wire.MaxBody || len(m.GetType()) > maxType:
+	case n > wire.MaxBody || len(m.GetType()) > wire.MaxType:
+		s.hub.drops.count(dropTooLong)
 		refused.Code = wire.Code_CODE_TOO_LONG
-		s.refuse(refused, "%d bytes of body, %d of media type: at most %d and %d", n, len(m.GetType()), wire.MaxBody, maxType)
+		s.refuse(refused, "%d bytes of body, %d of media type: at most %d and %d", n, len(m.GetType()), wire.MaxBody, wire.MaxType)
+		return nil
+	}
+	if err := wire.CheckType(m.GetType()); err != nil { // programs may print it, or look for it in a log
+		refused.Code = wire.Code_CODE_PROTOCOL
+		s.refuse(refused, "%v", err)
 		return nil
 	}
 	return s.roomFor(m.GetRoom(), refused)
@@ -69,21 +109,13 @@ func (s *session) appended(r *room, refused *wire.Refused, res roomlog.Result) {
 		s.refuse(refused, "%v", res.Err)
 		return
 	}
+	r.hub.makers.store(r)
 	s.receipt(res.Entry)
 	if !res.Duplicate {
 		r.hub.logMessage(&res.Entry)
 		r.stored(&res.Entry)
+		s.chargeStored(len(r.members))
 	}
-}
-
-// inOrder does what concerns a transient message, once the outcome of all messages before it in the room stands.
-func (r *room) inOrder(f func()) {
-	if r.appends == r.outcomes {
-		f()
-		r.tidy()
-		return
-	}
-	r.later = append(r.later, later{r.appends, f})
 }
 
 // goOn does what waited for the outcomes that stand now.
@@ -104,7 +136,7 @@ type later struct {
 // refusal is the code for an error of the room log.
 func refusal(err error) wire.Code {
 	switch {
-	case errors.Is(err, roomlog.ErrIDReused):
+	case errors.Is(err, roomlog.ErrIDReused), errors.Is(err, roomlog.ErrUnreadable):
 		return wire.Code_CODE_ID_REUSED
 	case errors.Is(err, roomlog.ErrBusy):
 		return wire.Code_CODE_BUSY
@@ -129,6 +161,7 @@ func (s *session) relay(r *room, e roomlog.Entry) {
 			s.hub.drops.count(dropTransient)
 		}
 	}
+	s.chargeRelayed(len(r.members))
 	s.receipt(e)
 }
 

@@ -23,6 +23,7 @@ type relay struct {
 	ears    [][]*listener // by shard; replaced or appended to, never changed in place, so that flights may keep them
 	hearing int           // listeners in all
 	bytes   int           // in the delay lines
+	starts  starts        // of talkspurts, lately
 	flight  *flight       // what waits for its start; nil: nothing
 	until   time.Time     // when it starts at the latest
 	timer   timer         // home's; home.ticks guards it
@@ -75,23 +76,28 @@ func (r *relay) add(v *voice) {
 	r.voices[v.slot] = v
 }
 
-// do runs f with the relay's lock held, and sends what that gave. For the hub.
-func (r *relay) do(now time.Time, w *writer, f func()) {
-	r.mu.Lock()
-	f()
-	started := r.start(now, false)
-	r.mu.Unlock()
+// do runs f for a voice with the relay's lock held, and sends what that gave. For the hub.
+func (r *relay) do(now time.Time, w *writer, v *voice, f func()) {
+	started := r.started(now, func() {
+		defer r.containVoice(choreVoice, v)
+		f()
+	})
 	if started != nil {
 		started.fly(nil, w)
 	}
 }
 
+// started runs f with the relay's lock held, and gives the flight if its time has come.
+func (r *relay) started(now time.Time, f func()) *flight {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f()
+	return r.start(now, false)
+}
+
 // audio takes an authentic packet of a voice.
 func (r *relay) audio(now time.Time, own *shard, w *writer, a *arrival) {
-	r.mu.Lock()
-	r.arrive(now, w, a)
-	started := r.start(now, false)
-	r.mu.Unlock()
+	started := r.started(now, func() { r.arrive(now, w, a) })
 	if started != nil {
 		started.fly(own, w)
 	}
@@ -99,10 +105,19 @@ func (r *relay) audio(now time.Time, own *shard, w *writer, a *arrival) {
 
 // turn does what is due. It is called by home's pump.
 func (r *relay) turn(now time.Time) {
+	defer r.plane.contain(choreTurn, nil)
+	if started := r.due(now); started != nil {
+		started.fly(r.home, r.home.w)
+	}
+}
+
+// due gives their turns to the voices that have one, plans the next, and gives the flight if its time has come.
+func (r *relay) due(now time.Time) *flight {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, v := range r.voices {
 		if v != nil && !v.at.IsZero() && !v.at.After(now) {
-			v.turn(now, r.home.w)
+			r.turnOf(now, v)
 		}
 	}
 	started := r.start(now, true)
@@ -111,10 +126,12 @@ func (r *relay) turn(now time.Time) {
 		next = earliest(next, r.until)
 	}
 	r.plan(next)
-	r.mu.Unlock()
-	if started != nil {
-		started.fly(r.home, r.home.w)
-	}
+	return started
+}
+
+func (r *relay) turnOf(now time.Time, v *voice) {
+	defer r.containVoice(choreTurn, v)
+	v.turn(now, r.home.w)
 }
 
 // next is when the first of the voices has its turn.

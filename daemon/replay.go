@@ -9,14 +9,6 @@ import (
 	"yodel/wire"
 )
 
-const (
-	// maxTail and maxTailBytes bound the newest entries of a room that are kept in memory for its members.
-	maxTail      = 256
-	maxTailBytes = 128 << 10
-	// maxPages is how many pages of the room log may be on their way, or wait with a member that cannot be sent more.
-	maxPages = 64
-)
-
 // encodedEntry is an entry of the room log as members are sent it.
 type encodedEntry struct {
 	pos, prev uint64

@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"errors"
-	"maps"
 	"slices"
 	"time"
 
@@ -12,9 +11,16 @@ import (
 
 // message takes one message of the peer's stream.
 func (s *session) message(now time.Time, b []byte) {
+	defer s.hub.containSession(choreMessage, s)
 	m, err := wire.Decode(b)
+	if m.GetPublish() == nil {
+		s.charge(1)
+	}
 	if err != nil {
 		s.hub.drops.count(dropMalformed)
+		return
+	}
+	if s.refused {
 		return
 	}
 	if hello := m.GetHello(); hello != nil {
@@ -68,9 +74,13 @@ func (s *session) hello(now time.Time, m *wire.Hello) {
 		}, "this daemon speaks protocol versions %d to %d", wire.MinVersion, wire.MaxVersion)
 		return
 	}
-	s.greeted = true
-	s.resume(now, m)
+	resumed := s.resume(now, m)
 	s.supersede(now)
+	if !resumed && !s.fits() {
+		return
+	}
+	s.greeted = true
+	s.hub.census.count(s)
 	err := s.wish(now, m.GetNick())
 	s.say(wire.Encode(&wire.Message_Welcome{Welcome: &wire.Welcome{
 		Version: wire.MaxVersion, Software: s.hub.cfg.Software, SessionId: s.id[:], Nick: s.nick, MaxMessage: wire.MaxBody,
@@ -81,6 +91,7 @@ func (s *session) hello(now time.Time, m *wire.Hello) {
 }
 
 func (s *session) refuseNick(request uint64, err error) {
+	s.hub.drops.count(dropNick)
 	code := wire.Code_CODE_NICK_ILLEGAL
 	switch {
 	case errors.Is(err, errNickTaken):
@@ -92,6 +103,7 @@ func (s *session) refuseNick(request uint64, err error) {
 }
 
 func (s *session) setNick(now time.Time, m *wire.SetNick) {
+	s.chargeNick(m.GetNick())
 	nick, key, err := s.hub.nicks.claim(now, m.GetNick(), s.who)
 	if err != nil {
 		s.refuseNick(m.GetRequest(), err)
@@ -105,11 +117,13 @@ func (s *session) setNick(now time.Time, m *wire.SetNick) {
 func (r *room) rename(now time.Time, m *member) {
 	s := m.session
 	heard := m.hear
+	s.chargeChange(r)
 	r.leave(now, m, "is now "+s.nick)
 	m.nick, m.key, m.quiet = s.nick, s.key, false
 	s.rooms[r.name] = m
-	r.hub.rooms[r.name] = r
+	r.hub.keep(r)
 	r.enter(now, m)
+	s.chargeChange(r)
 	m.hears(heard)
 }
 
@@ -152,7 +166,9 @@ func (s *session) join(now time.Time, m *wire.Join) {
 // sought goes on with a Join.
 func (s *session) sought(m *wire.Join, c roomlog.Cursor, err error) {
 	h := s.hub
+	defer h.containSession(choreMessage, s)
 	s.seeking = false
+	s.chargeSought(c.Count)
 	switch {
 	case s.gone, s.next != nil: // it is joined again there
 	case err != nil:
@@ -178,6 +194,10 @@ func (s *session) enter(now time.Time, m *wire.Join, c roomlog.Cursor) {
 		return
 	}
 	in := s.rooms[r.name]
+	if in == nil && !s.mayEnter(r, &wire.Refused{Request: m.GetRequest(), Room: r.name}) {
+		r.tidy()
+		return
+	}
 	if in == nil || in.observe != m.GetObserve() {
 		if in != nil {
 			s.abandonTalks(now, r)
@@ -188,8 +208,9 @@ func (s *session) enter(now time.Time, m *wire.Join, c roomlog.Cursor) {
 			s.rooms = make(map[string]*member)
 		}
 		s.rooms[r.name] = in
-		r.hub.rooms[r.name] = r
+		r.hub.keep(r)
 		r.enter(now, in)
+		s.chargeChange(r)
 	}
 	in.hears(m.GetHear() && !in.observe)
 	s.joined(now, in, m, c)
@@ -203,10 +224,11 @@ func (s *session) roomFor(name string, refused *wire.Refused) *room {
 		s.refuse(refused, "%v", err)
 		return nil
 	}
-	r := s.hub.room(name)
-	if r == nil {
-		refused.Code = wire.Code_CODE_LIMIT
-		s.refuse(refused, "there are %d rooms, and no more may be made", maxRooms)
+	r := s.hub.rooms[name]
+	if r == nil && s.mayMake(name, refused) {
+		r = newRoom(s.hub, name, s.hub.cfg.Delay, false)
+		r.maker = s.who
+		s.hub.keep(r)
 	}
 	return r
 }
@@ -223,6 +245,7 @@ func (s *session) joined(now time.Time, in *member, m *wire.Join, c roomlog.Curs
 	r.introduce(in, answer)
 	in.dropPages()
 	in.cursor, in.barren, in.paused = c.After, barren{}, false
+	s.chargeListed(len(answer.GetMembers()))
 	rest := r.talkingFor(in, answer)
 	s.say(wire.Encode(&wire.Message_Joined{Joined: answer}))
 	for _, m := range rest {
@@ -250,6 +273,7 @@ func (s *session) leave(now time.Time, m *wire.Leave) {
 		return
 	}
 	s.abandonTalks(now, in.room)
+	s.chargeChange(in.room)
 	in.room.leave(now, in, wire.ByeLeft)
 	s.say(wire.Encode(&wire.Message_Left{Left: &wire.Left{Request: m.GetRequest(), Room: m.GetRoom()}}))
 }
@@ -275,17 +299,6 @@ func (s *session) listMembers(m *wire.Who) {
 	if r := s.hub.rooms[m.GetRoom()]; r != nil {
 		answer.Members, answer.Count = r.list(), uint32(len(r.roster))
 	}
+	s.chargeListed(len(answer.GetMembers()))
 	s.say(wire.Encode(&wire.Message_Members{Members: answer}))
-}
-
-func (s *session) listRooms(m *wire.Rooms) {
-	h := s.hub
-	names := h.messages.Rooms(slices.Collect(maps.Keys(h.rooms)))
-	slices.Sort(names)
-	names = slices.Compact(names)
-	answer := &wire.RoomList{Request: m.GetRequest(), Count: uint32(len(names))}
-	for _, name := range names[:min(len(names), maxListedRooms)] {
-		answer.Rooms = append(answer.Rooms, h.info(name))
-	}
-	s.say(wire.Encode(&wire.Message_RoomList{RoomList: answer}))
 }

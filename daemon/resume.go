@@ -14,19 +14,19 @@ import (
 const quietFor = 30 * time.Second
 
 // resume goes on with the session that Hello names, if it is there and of the same identity: the new session gets its id, its nick
-// and its rooms, and nobody sees anyone leave or join.
-func (s *session) resume(now time.Time, m *wire.Hello) {
+// and its rooms, and nobody sees anyone leave or join. It tells whether that was so.
+func (s *session) resume(now time.Time, m *wire.Hello) (done bool) {
 	if len(m.GetSessionId()) != len(s.id) {
-		return
+		return false
 	}
 	id := secure.SessionID(m.GetSessionId())
 	old := s.hub.ids[id]
 	switch {
 	case old == nil && now.Before(s.hub.began.Add(quietFor)):
 		s.quiet = s.hub.began.Add(quietFor)
-		return
+		return false
 	case old == nil || old == s || old.who != s.who || !old.greeted:
-		return
+		return false
 	}
 	delete(s.hub.ids, s.id)
 	s.id = id
@@ -43,6 +43,7 @@ func (s *session) resume(now time.Time, m *wire.Hello) {
 	}
 	old.fade(now, s)
 	s.hub.log.Info("resumed", "nick", s.nick, "fingerprint", s.who, "address", s.addr)
+	return true
 }
 
 // fade leaves the session only the voices that it has begun: next has the rest.
@@ -52,6 +53,7 @@ func (s *session) fade(now time.Time, next *session) {
 		s.old.remove(now, wire.ByeReplaced)
 	}
 	s.cancelMove()
+	s.hub.census.forget(s)
 	s.next, next.old = next, s
 	s.fades = now.Add(wire.FadeFor)
 	s.mark()
@@ -102,6 +104,7 @@ func (s *session) wish(now time.Time, nick string) error {
 	if nick == "" {
 		return nil
 	}
+	s.chargeNick(nick)
 	nick, key, err := s.hub.nicks.claim(now, nick, s.who)
 	if err == nil && key != s.key {
 		s.adopt(now, nick, key)

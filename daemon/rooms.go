@@ -8,15 +8,7 @@ import (
 	"time"
 
 	"yodel/wire"
-)
-
-const (
-	// maxRooms bounds the rooms that are there at once.
-	maxRooms = 10_000
-	// maxListedRooms is how many rooms one answer names, so that it is under 64 KiB.
-	maxListedRooms = 400
-	// maxTalking is how many streams a Joined names; the others follow it.
-	maxTalking = 32
+	"yodel/wire/secure"
 )
 
 // room is a set of members that hear and read each other.
@@ -24,7 +16,9 @@ type room struct {
 	hub     *hub
 	name    string
 	relay   *relay
-	fixed   bool // by configuration: it stays when it is empty
+	fixed   bool               // by configuration: it stays when it is empty
+	maker   secure.Fingerprint // who came first; zero: the configuration
+	logged  bool               // the room log knows it
 	members []*member
 	roster  roster
 	news    news
@@ -60,16 +54,7 @@ type member struct {
 func newRoom(h *hub, name string, delay time.Duration, fixed bool) *room {
 	r := &room{hub: h, name: name, relay: newRelay(h.plane, h.home(name), delay), fixed: fixed}
 	r.news.timer.run = r.tellNews
-	return r
-}
-
-// room gives the room with that name, made if need be; nil when there are too many.
-func (h *hub) room(name string) *room {
-	r := h.rooms[name]
-	if r == nil && len(h.rooms) < maxRooms && (h.messages.Count() < maxRooms || h.messages.Newest(name) > 0) {
-		r = newRoom(h, name, h.cfg.Delay, false)
-		h.rooms[name] = r
-	}
+	r.logged = h.messages != nil && h.messages.Newest(name) > 0
 	return r
 }
 
@@ -80,7 +65,7 @@ func (r *room) tidy() {
 	}
 	if !r.fixed && len(r.members) == 0 && len(r.voices) == 0 && r.appends == r.outcomes {
 		r.hub.timers.set(&r.news.timer, time.Time{})
-		delete(r.hub.rooms, r.name)
+		r.hub.dropRoom(r)
 	}
 }
 
@@ -192,19 +177,6 @@ func (r *room) talkers() map[string]bool {
 		}
 	}
 	return talkers
-}
-
-// info describes a room, also one in which nobody is, and of which only the room log knows.
-func (h *hub) info(name string) *wire.RoomInfo {
-	i := &wire.RoomInfo{
-		Room: name, DelayMs: uint32(h.cfg.Delay.Milliseconds()), LeadMs: uint32(wire.Lead(h.cfg.Delay).Milliseconds()),
-		Newest: h.messages.Newest(name),
-	}
-	if r := h.rooms[name]; r != nil {
-		i.DelayMs, i.LeadMs = uint32(r.relay.delay.Milliseconds()), uint32(r.relay.lead.Milliseconds())
-		i.Members, i.Talkers = uint32(len(r.roster)), uint32(len(r.talkers()))
-	}
-	return i
 }
 
 // shown gives the address as others may see it; empty when they may not.

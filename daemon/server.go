@@ -122,7 +122,7 @@ func (s *server) turn() time.Duration {
 	h.collect(now)
 	h.advance(now)
 	h.flush(now)
-	s.rounds.pace(now, h.calm(now), now.Sub(h.knocked) < joiningFor)
+	s.rounds.pace(now, h.calm(now), h.plane.joining(now))
 	next := h.deadline()
 	if next.IsZero() {
 		return time.Hour

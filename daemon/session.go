@@ -1,9 +1,11 @@
 package daemon
 
 import (
+	"container/list"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"net/netip"
 	"strings"
 	"time"
@@ -11,18 +13,6 @@ import (
 	"yodel/wire"
 	"yodel/wire/secure"
 	"yodel/wire/stream"
-)
-
-// helloFor is how long a session may go without Hello.
-const helloFor = 10 * time.Second
-
-const (
-	// highWater is how many bytes of a session's stream may wait for acknowledgement before replay and requests pause.
-	highWater = 128 << 10
-	// maxQueued is how many may wait in all; a session that is so far behind with what it must be told is ended.
-	maxQueued = 4 << 20
-	// maxReason is the longest text of a refusal, in bytes.
-	maxReason = 300
 )
 
 // session is one secured connection of a peer.
@@ -43,7 +33,11 @@ type session struct {
 	talks   map[uint32]*voice
 
 	publishes wire.Allowance // what the peer may send
+	unstored  int            // bytes of what it has published and has no outcome yet
 	entries   wire.Budget    // what it may be sent
+	pace      pace           // at which it gets credit for publishes
+	work      work           // what it has had the hub do
+	nacks     bucket         // packets that it has asked for again
 	quiet     time.Time      // until when its joins are not announced
 	replaces  *session       // was at the same address before, of the same identity
 	old       *session       // whose place it has taken, while that one fades
@@ -55,11 +49,16 @@ type session struct {
 	said       time.Time // when the latest packet was sent to it that is no audio
 	timer      timer
 	dirty      bool
+	refused    bool // there was no room for one more session: it ends when its peer knows
 	behind     bool // entries wait for room in the stream, or for credit
 	starved    bool // the next stored one waits for credit
 	seeking    bool // a Join waits for the room log; what the peer has sent after it waits in the stream
 	usedUp     bool // its keys, as the latest report found
 	displaced  bool // somebody else is at its address: nothing is sent
+	standing   standing
+	expected   *list.Element // in census.greetless, until it has said Hello
+	prefix     netip.Addr    // among whose sessions it counts; invalid: none's
+	faulty     bool          // a panic in its work was contained: it ends
 	gone       bool
 }
 
@@ -71,15 +70,18 @@ func (h *hub) newSession(now time.Time, hs *handshake, via *shard, secrets *secu
 	}
 	s := &session{
 		hub: h, addr: hs.from, who: secrets.Remote, linger: hs,
-		stream: stream.New(stream.Config{Local: wire.SSRCDaemon, Remote: wire.SSRCPeer, FirstSeq: wire.FirstSeq()}, now),
-		path:   sessionPath{key: secrets.PathKey()},
-		began:  now, said: now, nextReport: h.reportAt(now, idleReport),
+		stream: stream.New(stream.Config{
+			Local: wire.SSRCDaemon, Remote: wire.SSRCPeer, FirstSeq: wire.FirstSeq(), Random: mathrand.Uint64, Pool: &h.held,
+		}, now),
+		path:  sessionPath{key: secrets.PathKey()},
+		began: now, said: now, nextReport: h.reportAt(now, idleReport),
 	}
 	s.link = &link{shard: h.owner(via, hs.from), session: s, rx: rx, tx: tx, to: via.socket.target(hs.from), heard: now}
 	_, _ = rand.Read(s.id[:]) // never fails
 	s.timer.run, s.path.timer.run = s.wake, s.ask
 	rx.Allow(wire.SSRCPeer)
 	h.sessions[s], h.ids[s.id] = struct{}{}, s
+	h.census.expect(s)
 	s.mark()
 	return s, nil
 }
@@ -132,19 +134,13 @@ func whyNotOpened(err error) drop {
 // open authenticates a datagram and hands on what is in it.
 func (s *session) open(now time.Time, b []byte) error {
 	h, rtcp := s.hub, wire.KindOf(b) == wire.KindRTCP
-	s.link.shard.mu.Lock()
-	plain, err := s.link.open(now, h.opened[:0], b)
-	audio := err == nil && !rtcp && wire.SSRCOf(plain) != wire.SSRCPeer
-	var a arrival
-	if audio {
-		a, audio = s.link.arrival(&h.header, plain)
-		a.at = now
-	}
-	s.link.shard.mu.Unlock()
+	defer h.containSession(choreSession, s)
+	plain, a, err := s.unprotect(now, b, rtcp)
 	switch {
 	case err != nil:
 		return err
-	case audio:
+	case plain == nil:
+	case a.voice != nil:
 		a.voice.relay.audio(now, nil, h.w, &a)
 	default:
 		s.opened(now, plain, rtcp)
@@ -152,12 +148,33 @@ func (s *session) open(now time.Time, b []byte) error {
 	return nil
 }
 
+// unprotect authenticates a datagram; plain is nil when it is more than the session may send, a.voice when there is no audio in it that can be used.
+func (s *session) unprotect(now time.Time, b []byte, rtcp bool) (plain []byte, a arrival, err error) {
+	defer s.hub.containSession(choreOpen, nil)
+	err = errContained
+	s.link.shard.mu.Lock()
+	defer s.link.shard.mu.Unlock()
+	if plain, err = s.link.open(now, s.hub.opened[:0], b); err != nil {
+		return nil, a, err
+	}
+	audio := !rtcp && wire.SSRCOf(plain) != wire.SSRCPeer
+	if audio {
+		a, audio = s.link.arrival(&s.hub.header, plain)
+		a.at = now
+	}
+	if s.link.over(now, len(plain), audio) {
+		plain = nil
+	}
+	return plain, a, nil
+}
+
 // opened takes an authentic packet that is not audio.
 func (s *session) opened(now time.Time, plain []byte, rtcp bool) {
 	if s.gone {
 		return
 	}
-	s.linger = nil // the peer has the keys
+	defer s.hub.containSession(choreSession, s)
+	s.shown()
 	s.stream.Heard(now)
 	if rtcp {
 		s.feedback(now, plain)
@@ -166,6 +183,17 @@ func (s *session) opened(now time.Time, plain []byte, rtcp bool) {
 	}
 	if !s.gone {
 		s.mark()
+	}
+}
+
+// shown ends what lingers of the handshake: the peer has shown to have the keys, or has had its time.
+func (s *session) shown() {
+	if s.linger == nil {
+		return
+	}
+	s.linger = nil
+	if p := s.hub.table[s.addr]; p != nil && p.session == s {
+		s.hub.routed(s.addr, p)
 	}
 }
 
@@ -184,10 +212,10 @@ func (s *session) packet(now time.Time, plain []byte) {
 	s.requests(now)
 }
 
-// requests takes the messages that have come, as long as the answers find room: a peer that asks and does not
-// acknowledge is not asked what else it wants. What waits in the stream is bounded there.
+// requests takes the messages that have come, as long as the answers find room and the session may work: a peer that asks and does not
+// acknowledge, or asks without end, is not asked what else it wants. What waits in the stream is bounded there.
 func (s *session) requests(now time.Time) {
-	for !s.gone && !s.seeking && s.stream.Queued() < highWater {
+	for !s.gone && !s.faulty && !s.seeking && s.stream.Queued() < highWater && s.mayWork() && s.mayPublish() {
 		b, ok := s.stream.Receive()
 		if !ok {
 			return
@@ -217,10 +245,11 @@ func (s *session) mark() {
 
 // wake is the session's timer.
 func (s *session) wake(now time.Time) {
+	defer s.hub.containSession(choreSession, s)
 	s.stream.Heard(s.link.lastHeard())
 	s.stream.Advance(now)
 	if s.linger != nil && !now.Before(s.began.Add(secure.HandshakeTimeout)) {
-		s.linger = nil
+		s.shown()
 	}
 	if !s.greeted && !now.Before(s.began.Add(helloFor)) {
 		s.end(now, wire.ByeNoHello)
@@ -228,6 +257,12 @@ func (s *session) wake(now time.Time) {
 	}
 	if !now.Before(s.nextReport) {
 		s.report(now)
+	}
+	if !s.pace.until.IsZero() {
+		s.grant(now)
+	}
+	if !s.work.until.After(now) {
+		s.work.until = time.Time{} // mayWork says anew, if that is what the requests wait for
 	}
 	s.mark()
 }
@@ -237,11 +272,15 @@ func (s *session) flush(now time.Time) {
 	if s.gone {
 		return
 	}
+	defer s.hub.containSession(choreFlush, s)
 	if s.next != nil && s.faded(now) {
 		s.remove(now, "")
 		return
 	}
-	if why := s.over(); why != "" {
+	if why := s.over(now); why != "" {
+		if why == wire.ByeSlow {
+			s.hub.drops.count(dropBehind)
+		}
 		s.end(now, why)
 		return
 	}
@@ -271,7 +310,7 @@ func (s *session) flush(now time.Time) {
 }
 
 func (s *session) deadline() time.Time {
-	d := earliest(s.stream.Deadline(), s.nextReport)
+	d := earliest(earliest(s.stream.Deadline(), s.nextReport), s.pace.until)
 	if !s.greeted {
 		d = earliest(d, s.began.Add(helloFor))
 	}
@@ -281,7 +320,7 @@ func (s *session) deadline() time.Time {
 	if s.next != nil {
 		d = earliest(d, s.fades)
 	}
-	return d
+	return earliest(d, s.work.until)
 }
 
 // sendRTP protects a packet of the message stream and sends it. index is its extended sequence number.

@@ -11,10 +11,8 @@ import (
 	"github.com/pion/rtp"
 
 	"yodel/wire"
+	"yodel/wire/secure"
 )
-
-// maxParts is how many parts of flights may wait for a shard's pump.
-const maxParts = 256
 
 // shard is a core's part of the data plane: a socket, the links of those sessions whose datagrams come in there, and the turns of some rooms.
 // It has two goroutines: the reader takes what comes, the pump does what has its time.
@@ -36,6 +34,7 @@ type shard struct {
 	opened  []byte // plaintexts of what came in together
 	header  rtp.Header
 	audio   []arrival
+	door    *door
 
 	parts chan *flight // parts of flights for the pump
 	w     *writer      // the pump's
@@ -55,9 +54,11 @@ type inbound struct {
 
 // route is to whom datagrams of one address can belong: first the session that is there, then the guests.
 type route struct {
-	links   []recognised
-	pending bool // a handshake runs: what nobody can open may be one of the session to come
-	settled bool // the first of the links is there, and no guest
+	links     []recognised
+	pending   bool      // a handshake runs: what nobody can open may be one of the session to come
+	lingers   bool      // the handshake of the session that is there answers what is repeated
+	settled   bool      // the first of the links is there, and no guest
+	validated time.Time // until when a handshake may begin
 }
 
 // recognised is a link that is known at an address.
@@ -69,6 +70,7 @@ type recognised struct {
 // arrival is an authentic audio packet.
 type arrival struct {
 	voice     *voice
+	link      *link     // the talker's
 	at        time.Time // when it came to the socket
 	seq       uint16
 	timestamp uint32
@@ -79,15 +81,20 @@ func newShard(p *plane, index int, s *socket) *shard {
 	return &shard{
 		plane: p, index: index, socket: s, routes: make(map[netip.AddrPort]route),
 		opened: make([]byte, 0, readAtOnce*(wire.MaxDatagram+1)), w: newWriter(s),
-		parts: make(chan *flight, maxParts), alarm: newAlarm(),
+		parts: make(chan *flight, maxParts), alarm: newAlarm(), door: newDoor(p.validator.Twin(), &p.drops),
 	}
 }
 
-// route says to whom datagrams of an address can belong; no links and nothing pending: to nobody.
+// route says to whom datagrams of an address can belong; no links, nothing pending and never validated: to nobody.
 func (sh *shard) route(addr netip.AddrPort, r route) {
 	sh.table.Lock()
 	defer sh.table.Unlock()
-	if len(r.links) == 0 && !r.pending {
+	sh.note(addr, r)
+}
+
+// note is route with table held.
+func (sh *shard) note(addr netip.AddrPort, r route) {
+	if len(r.links) == 0 && !r.pending && r.validated.IsZero() {
 		delete(sh.routes, addr)
 		return
 	}
@@ -130,26 +137,16 @@ func (sh *shard) take(now time.Time, b *readBatch, n int, w *writer) {
 	sh.receive(now, sh.in[:n], w)
 }
 
-// receive takes up to readAtOnce datagrams that have come in together: audio goes to its relays, all else to the hub.
+// receive takes up to readAtOnce datagrams that have come in together: audio goes to its relays, and to the hub what the door lets through.
 func (sh *shard) receive(now time.Time, in []inbound, w *writer) {
 	forHub := false
 	sh.opened, sh.audio = sh.opened[:0], sh.audio[:0]
 	for i := range in {
-		d := &in[i]
-		e, data := entry{from: d.from}, d.data
-		switch kind := wire.KindOf(d.data); kind {
-		case wire.KindUnknown:
-			sh.plane.drops.count(dropUnknownKind)
+		e, data, pass := sh.sort(now, &in[i], w)
+		if !pass {
 			continue
-		case wire.KindRTP, wire.KindRTCP:
-			var pass bool
-			if e.link, data, pass = sh.open(now, d); !pass {
-				continue
-			}
-			e.rtcp = kind == wire.KindRTCP
-		case wire.KindSTUN, wire.KindDTLS:
 		}
-		if !sh.box.put(e, data) {
+		if !sh.post(now, e, data) {
 			sh.plane.drops.count(dropControl)
 		}
 		forHub = true
@@ -158,24 +155,87 @@ func (sh *shard) receive(now time.Time, in []inbound, w *writer) {
 		sh.plane.bell.ring()
 	}
 	for i := range sh.audio {
-		a := &sh.audio[i]
-		a.voice.relay.audio(now, sh, w, a)
+		sh.relay(now, w, &sh.audio[i])
 	}
+}
+
+// relay gives a packet to its relay.
+func (sh *shard) relay(now time.Time, w *writer, a *arrival) {
+	defer sh.plane.contain(choreAudio, a.link)
+	a.voice.relay.audio(now, sh, w, a)
+}
+
+// post puts an entry into the mailbox. A peer sends its ClientHello together with the request that validates its address: so the door lets that pass from
+// now on, and not only when the hub has noted it. If the hub will not learn of it all is as before.
+func (sh *shard) post(now time.Time, e entry, data []byte) bool {
+	if !e.validates {
+		return sh.box.put(e, data)
+	}
+	until := now.Add(secure.ValidatedFor)
+	before := sh.validate(e.from, until)
+	if sh.box.put(e, data) {
+		return true
+	}
+	sh.invalidate(e.from, until, before)
+	return false
+}
+
+// validate sets until when an address is validated, and gives what it was before.
+func (sh *shard) validate(addr netip.AddrPort, until time.Time) (before time.Time) {
+	sh.table.Lock()
+	defer sh.table.Unlock()
+	r := sh.routes[addr]
+	before, r.validated = r.validated, until
+	sh.note(addr, r)
+	return before
+}
+
+// invalidate takes validate back, unless the hub has said something else meanwhile.
+func (sh *shard) invalidate(addr netip.AddrPort, until, before time.Time) {
+	sh.table.Lock()
+	defer sh.table.Unlock()
+	if r := sh.routes[addr]; r.validated.Equal(until) {
+		r.validated = before
+		sh.note(addr, r)
+	}
+}
+
+// sort finds out where a datagram belongs; forHub: to the hub, as an entry with its data.
+func (sh *shard) sort(now time.Time, d *inbound, w *writer) (e entry, data []byte, forHub bool) {
+	defer sh.plane.contain(choreDoor, nil)
+	kind := wire.KindOf(d.data)
+	if kind == wire.KindUnknown {
+		sh.plane.drops.count(dropUnknownKind)
+		return e, nil, false
+	}
+	sh.table.Lock()
+	r := sh.routes[d.from]
+	sh.table.Unlock()
+	e, data = entry{from: d.from, rtcp: kind == wire.KindRTCP}, d.data
+	switch kind {
+	case wire.KindSTUN:
+		sh.plane.knock(now)
+		e.validates, forHub = sh.door.stun(now, d, &r, w)
+	case wire.KindDTLS:
+		forHub = sh.door.dtls(now, d.from, &r)
+	default:
+		e.link, data, forHub = sh.open(now, d, &r)
+	}
+	return e, data, forHub
 }
 
 // open finds whose a protected datagram is. Audio is noted; the plaintext of all else is for the hub, and so is what nobody here can open but
 // the hub may know more about.
-func (sh *shard) open(now time.Time, d *inbound) (l *link, data []byte, forHub bool) {
-	sh.table.Lock()
-	r := sh.routes[d.from]
-	sh.table.Unlock()
+func (sh *shard) open(now time.Time, d *inbound, r *route) (l *link, data []byte, forHub bool) {
 	err := errNobody
 	for i := range r.links {
 		if known := &r.links[i]; known.until.IsZero() || !known.until.Before(now) {
 			var plain []byte
-			var audio bool
-			if plain, audio, err = sh.openBy(now, known.link, d); err == nil {
-				return known.link, plain, !audio
+			if plain, forHub, err = sh.openBy(now, known.link, d); err == nil {
+				return known.link, plain, forHub
+			}
+			if errors.Is(err, errContained) {
+				return nil, nil, false
 			}
 			if r.settled {
 				break
@@ -183,14 +243,16 @@ func (sh *shard) open(now time.Time, d *inbound) (l *link, data []byte, forHub b
 		}
 	}
 	if r.pending || !r.settled {
-		return nil, d.data, true
+		return nil, d.data, sh.door.protected(now, d.from, r)
 	}
 	sh.plane.drops.count(whyNotOpened(err))
 	return nil, nil, false
 }
 
 // openBy has a link open a datagram.
-func (sh *shard) openBy(now time.Time, l *link, d *inbound) (plain []byte, audio bool, err error) {
+func (sh *shard) openBy(now time.Time, l *link, d *inbound) (plain []byte, forHub bool, err error) {
+	defer sh.plane.contain(choreOpen, nil) // anyone may have sent it, so the session goes on
+	err = errContained
 	owner, b := l.shard, d.data
 	owner.mu.Lock()
 	defer owner.mu.Unlock()
@@ -202,15 +264,16 @@ func (sh *shard) openBy(now time.Time, l *link, d *inbound) (plain []byte, audio
 	sh.opened = opened
 	plain = opened[begin:]
 	if wire.KindOf(b) == wire.KindRTCP || wire.SSRCOf(plain) == wire.SSRCPeer {
-		return plain, false, nil
+		return plain, !l.over(now, len(plain), false), nil
 	}
-	if a, ok := l.arrival(&sh.header, plain); ok {
+	switch a, ok := l.arrival(&sh.header, plain); {
+	case !ok:
+		sh.plane.drops.count(dropMalformed)
+	case !l.over(now, len(plain), true):
 		a.at = d.at
 		sh.audio = append(sh.audio, a)
-	} else {
-		sh.plane.drops.count(dropMalformed)
 	}
-	return plain, true, nil
+	return plain, false, nil
 }
 
 // pump sends what is handed over, and gives the relays their turns, until done is closed.

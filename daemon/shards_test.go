@@ -70,41 +70,45 @@ func TestPeerThatComesToAnotherShard(t *testing.T) {
 	})
 }
 
-// What waits for the hub is bounded in bytes, what does not fit is counted, and the hub gets all else in order.
+// What waits for the hub is bounded in bytes, what nobody has opened by a part of that, and the hub gets all that was put in order.
 func TestMailboxIsBounded(t *testing.T) {
+	from, l := netip.MustParseAddrPort("10.0.0.1:1"), new(link)
 	for _, size := range []int{20, 300, wire.MaxDatagram} {
-		p := &plane{bell: make(bell, 1)}
-		sh := newShard(p, 0, memorySocket(nil))
-		from := netip.MustParseAddrPort("10.0.0.1:1")
-		b := make([]byte, size) // a STUN message begins with 0
-		put := 0
-		for ; p.drops.now[dropControl].Load() == 0; put++ {
-			if put > maxControl {
-				t.Fatalf("no bound for datagrams of %d bytes", size)
+		var box mailbox
+		b := make([]byte, size)
+		fill := func(l *link, most int) (put int) {
+			for ; box.put(entry{from: from, link: l}, b); put++ {
+				if put*size > most {
+					t.Fatalf("no bound for datagrams of %d bytes", size)
+				}
+				b[len(b)-1] = byte((put + 1) % 251)
 			}
-			b[len(b)-1] = byte(put % 251)
-			sh.receive(epoch, []inbound{{from: from, data: b}}, nil)
+			return put
 		}
-		select {
-		case <-p.bell:
-		default:
-			t.Error("the hub was not told")
+		strange := fill(nil, maxCallers)
+		b[len(b)-1] = 0
+		known := fill(l, maxControl)
+		if known*(size+100) < maxControl-maxCallers {
+			t.Errorf("%d of a link, beside %d that nobody has opened", known, strange)
 		}
-		got := sh.box.take(batch{})
-		if len(got.entries) != put-1 || len(got.data) != (put-1)*len(b) || put*len(b) > maxControl+len(b) {
-			t.Errorf("%d entries of %d bytes, after %d were put", len(got.entries), len(got.data), put)
+		got := box.take(batch{})
+		if len(got.entries) != strange+known || len(got.data) != (strange+known)*size {
+			t.Errorf("%d entries of %d bytes, after %d were put", len(got.entries), len(got.data), strange+known)
 		}
 		for i := range got.entries {
-			if got.entries[i].n != len(b) || got.data[(i+1)*len(b)-1] != byte(i%251) {
+			want := i
+			if i >= strange {
+				want = i - strange
+			}
+			if got.entries[i].n != size || got.data[(i+1)*size-1] != byte(want%251) {
 				t.Fatalf("entry %d of %d bytes is not the one that was put", i, got.entries[i].n)
 			}
 		}
-		if again := sh.box.take(batch{}); len(again.entries) != 0 {
+		if again := box.take(batch{}); len(again.entries) != 0 {
 			t.Errorf("%d entries are there twice", len(again.entries))
 		}
-		sh.receive(epoch, []inbound{{from: from, data: b}}, nil)
-		if n := p.drops.now[dropControl].Load(); n != 1 {
-			t.Errorf("%d were dropped, the last when there was room", n)
+		if !box.put(entry{from: from}, b) {
+			t.Error("no room in an empty mailbox")
 		}
 	}
 }

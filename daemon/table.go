@@ -5,14 +5,8 @@ import (
 	"net/netip"
 	"time"
 
+	"yodel/wire"
 	"yodel/wire/secure"
-)
-
-const (
-	// maxPending bounds the handshakes that run at once.
-	maxPending = 512
-	// handshakeEvery is how often one address may begin a handshake: each costs the loop a signature.
-	handshakeEvery = 100 * time.Millisecond
 )
 
 // handshake is one run of DTLS. It lives on with its session until the peer has shown to have the keys.
@@ -46,6 +40,7 @@ func (h *hub) dtls(now time.Time, from netip.AddrPort, b []byte) {
 
 // feed hands a datagram to a handshake; DTLS sends again what is not taken.
 func (h *hub) feed(now time.Time, p *place, hs *handshake, b []byte) {
+	defer h.containHandshake(p, hs)
 	err := hs.responder.Feed(now, b)
 	if err != nil && !errors.Is(err, secure.ErrHandshake) {
 		h.drops.count(dropHandshake)
@@ -58,8 +53,15 @@ func (h *hub) feed(now time.Time, p *place, hs *handshake, b []byte) {
 
 // begin starts a handshake in place of one that may be running at the address.
 func (h *hub) begin(now time.Time, p *place, hs *handshake, first []byte) {
-	if now.Sub(p.began) < handshakeEvery || p.pending == nil && h.pending >= maxPending {
+	fresh := p.pending == nil
+	if now.Sub(p.began) < h.beginsAfter(p) || !h.census.mayShake(now, hs.from, fresh) {
 		h.drops.count(dropHandshakes)
+		return
+	}
+	h.anteroom.forget(p) // before another comes back into it, for which the oldest has to go
+	if fresh && !h.vacate(now) {
+		h.drops.count(dropHandshakes)
+		h.wait(now, p)
 		return
 	}
 	if p.pending != nil {
@@ -71,13 +73,16 @@ func (h *hub) begin(now time.Time, p *place, hs *handshake, first []byte) {
 	responder, err := secure.NewResponder(cfg, now, func(b []byte) { h.send(hs.from, b) })
 	if err != nil {
 		h.log.Error("no handshake", "error", err)
-		h.routed(hs.from, p)
+		h.wait(now, p)
 		return
 	}
 	hs.responder = responder
-	hs.timer.run = func(now time.Time) { h.shaken(now, p, hs, responder.Advance(now)) }
-	h.pending++
-	p.pending = hs
+	hs.timer.run = func(now time.Time) {
+		defer h.containHandshake(p, hs)
+		h.shaken(now, p, hs, responder.Advance(now))
+	}
+	h.census.shakes(hs.from, 1)
+	p.pending, p.shakes = hs, h.shaking.PushBack(p)
 	h.routed(hs.from, p)
 	h.feed(now, p, hs, first)
 }
@@ -89,7 +94,7 @@ func (h *hub) shaken(now time.Time, p *place, hs *handshake, err error) {
 	case err != nil:
 		h.log.Debug("handshake failed", "address", hs.from, "error", err)
 		h.unpend(p)
-		h.routed(hs.from, p)
+		h.wait(now, p)
 	case secrets == nil:
 		h.timers.set(&hs.timer, hs.responder.Deadline())
 	default:
@@ -101,8 +106,45 @@ func (h *hub) shaken(now time.Time, p *place, hs *handshake, err error) {
 // unpend ends the wait for a handshake.
 func (h *hub) unpend(p *place) {
 	h.timers.set(&p.pending.timer, time.Time{})
-	p.pending = nil
-	h.pending--
+	h.census.shakes(p.pending.from, -1)
+	h.shaking.Remove(p.shakes)
+	p.pending, p.shakes = nil, nil
+}
+
+// beginsAfter is how long after the last handshake one may begin at a place.
+func (h *hub) beginsAfter(p *place) time.Duration {
+	if h.census.pending >= pressed && p.session == nil {
+		return againAfter
+	}
+	return handshakeEvery
+}
+
+// vacate makes room for a new handshake and its session, if there is none.
+func (h *hub) vacate(now time.Time) bool {
+	return (h.census.pending < maxPending || h.cutShort(now)) && (h.census.greetless.Len() < maxGreetless || h.dismiss(now))
+}
+
+// dismiss ends the oldest session that has not said Hello, if it has had its time.
+func (h *hub) dismiss(now time.Time) bool {
+	s := h.census.greetless.Front().Value.(*session)
+	if now.Sub(s.began) < pendingLeast {
+		return false
+	}
+	h.drops.count(dropCutShort)
+	s.end(now, wire.ByeNoHello)
+	return true
+}
+
+// cutShort ends the oldest handshake for a new one, if it has had its time.
+func (h *hub) cutShort(now time.Time) bool {
+	p := h.shaking.Front().Value.(*place)
+	if now.Sub(p.began) < pendingLeast {
+		return false
+	}
+	h.drops.count(dropCutShort)
+	h.unpend(p)
+	h.wait(now, p)
+	return true
 }
 
 // finished makes a session of the outcome of a handshake.
@@ -110,7 +152,7 @@ func (h *hub) finished(now time.Time, p *place, hs *handshake, secrets *secure.S
 	s, err := h.newSession(now, hs, p.via, secrets)
 	if err != nil {
 		h.log.Warn("handshake gave no keys", "address", hs.from, "error", err)
-		h.routed(hs.from, p)
+		h.wait(now, p)
 		return
 	}
 	if old := p.session; old != nil && old.who == s.who {

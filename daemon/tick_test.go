@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"yodel/wire"
+	"yodel/wire/secure"
 )
 
 // A member is told how far from its time a packet may come, never less.
@@ -33,7 +34,7 @@ func TestTickIsTold(t *testing.T) {
 
 // On the grid only a turn starts a flight: a packet that comes when its time is there already waits for those of the other voices.
 func TestOnTheGridATurnStartsTheFlight(t *testing.T) {
-	p := &plane{grid: grid{epoch, 20 * time.Millisecond}, shards: make([]*shard, 1)}
+	p := &plane{validator: secure.NewValidator(), grid: grid{epoch, 20 * time.Millisecond}, shards: make([]*shard, 1)}
 	p.shards[0] = newShard(p, 0, memorySocket(nil))
 	r := newRelay(p, p.shards[0], time.Second)
 	r.flight = new(flight)

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -14,31 +15,42 @@ import (
 // arrival makes of an authentic audio packet what its relay takes; ok is false for one that is not of a voice of this link. It is called with
 // the mu of the link's shard held.
 func (l *link) arrival(header *rtp.Header, plain []byte) (a arrival, ok bool) {
-	if _, err := header.Unmarshal(plain); err != nil {
+	n, err := header.Unmarshal(plain)
+	if err != nil || n > maxHeader || len(plain) > maxPlain || !hasPayload(header, plain[n:]) {
 		return a, false
 	}
 	v := l.talks[header.SSRC]
-	if v == nil || header.PayloadType != v.payload || header.MarshalSize() > maxHeader || len(plain) > maxPlain {
+	if v == nil || header.PayloadType != v.payload {
 		return a, false
 	}
-	return arrival{voice: v, seq: header.SequenceNumber, timestamp: header.Timestamp, plain: plain}, true
+	return arrival{voice: v, link: l, seq: header.SequenceNumber, timestamp: header.Timestamp, plain: plain}, true
+}
+
+// hasPayload tells whether there is anything to be heard behind the header of a packet, and its padding ends where it says. RFC 3550, 5.1: "The last
+// octet of the padding contains a count of how many padding octets should be ignored, including itself".
+func hasPayload(header *rtp.Header, rest []byte) bool {
+	if !header.Padding || len(rest) == 0 {
+		return len(rest) > 0
+	}
+	padding := int(rest[len(rest)-1])
+	return padding > 0 && padding < len(rest)
 }
 
 // arrive puts a packet into its voice's line.
 func (r *relay) arrive(now time.Time, w *writer, a *arrival) {
+	defer r.containVoice(choreAudio, a.voice)
 	v, drops := a.voice.newest(), &r.plane.drops
 	if v.link == nil {
 		drops.count(dropLate)
 		return
 	}
-	if r.bytes+len(a.plain) > maxRoomBytes {
+	if r.echoFull(v, len(a.plain)) {
 		drops.count(dropEchoFull)
 		return
 	}
 	if v.line.jumps(a.seq) {
 		next := v.split(now, w, a)
 		if next == nil {
-			drops.count(dropJump)
 			return
 		}
 		v = next
@@ -46,7 +58,7 @@ func (r *relay) arrive(now time.Time, w *writer, a *arrival) {
 	before := v.line.bytes
 	switch v.line.arrive(now, a) {
 	case accepted:
-		r.bytes += v.line.bytes - before
+		r.hold(v, v.line.bytes-before)
 		v.note(a.timestamp)
 		v.turn(now, w)
 	case duplicate:
@@ -92,20 +104,23 @@ func (v *voice) duration() time.Duration {
 // turn has what is due depart, asks for what is missing, and tells the hub when all has come and when all is done.
 func (v *voice) turn(now time.Time, w *writer) {
 	r := v.relay
+	if v.gone {
+		return
+	}
 	for s := v.line.pop(now); s != nil; s = v.line.pop(now) {
 		r.depart(v, s)
 	}
 	before := v.line.bytes
 	v.line.tidy(now)
-	r.bytes += v.line.bytes - before
+	r.hold(v, v.line.bytes-before)
 	v.ask(now, w)
 	if v.link != nil && !v.told && v.line.complete() {
 		v.told = true
-		r.plane.tell.add(v.report)
+		r.plane.notice(v.report)
 	}
 	if !v.gone && v.line.drained() {
 		v.gone = true
-		r.plane.tell.add(func(time.Time) { v.remove() })
+		r.plane.notice(func(time.Time) { v.remove() })
 	}
 	if v.at = v.line.deadline(); v.gone {
 		v.at = time.Time{}
@@ -137,27 +152,29 @@ func (v *voice) detach(now time.Time, w *writer) {
 }
 
 // split goes on with what the talker says as another voice, because its sequence number has jumped: no receiver could
-// follow it under the present SSRC. It is nil when the talker has not said that it begins, or is over, or when there is no room for one more.
+// follow it under the present SSRC. It is nil, and that counted, when the talker has not said that it begins, or is over, or when there is no room for
+// one more.
 func (v *voice) split(now time.Time, w *writer, a *arrival) *voice {
 	r, l := v.relay, v.link
-	if !v.begun || v.line.ended || r.full(v.who) {
+	if !v.begun || v.line.ended {
+		r.plane.drops.count(dropJump)
+		return nil
+	}
+	if r.full(v.who) || !r.starts.admit(now, v.who) {
+		r.plane.drops.count(dropTalks)
 		return nil
 	}
 	next := newVoice(v.room, v.who, v.payload, v.line.clock)
-	next.source, next.link, next.begun = v.source, l, true
+	next.source, next.link, next.begun, next.account = v.source, l, true, v.account
 	r.add(next)
 	next.before.got, next.before.lost = v.before.got+v.line.stats.Got(), v.before.lost+v.line.lost()
 	next.latest = a.timestamp
 	next.line.start(now, a.seq)
 	v.next = next
 	seq, timestamp := a.seq, a.timestamp
-	r.plane.tell.add(func(now time.Time) { v.goesOn(now, next, seq, timestamp) }) // before this one is over, which may be at once
+	r.plane.notice(func(now time.Time) { v.goesOn(now, next, seq, timestamp) }) // before this one is over, which may be at once
 	v.detach(now, w)
-	l.shard.mu.Lock()
-	if l.talks[v.source] != nil { // the hub has not taken it back meanwhile
-		l.talks[v.source] = next
-	}
-	l.shard.mu.Unlock()
+	l.goesOn(v.source, next)
 	return next
 }
 
@@ -176,12 +193,40 @@ func (r *relay) full(who [32]byte) bool {
 	return all >= maxVoices || own >= maxDraining
 }
 
-// isFull is full for the hub.
-func (r *relay) isFull(who [32]byte) bool {
+// admits tells whether an identity may begin a talkspurt now, and counts it if so. For the hub.
+func (r *relay) admits(now time.Time, who [32]byte) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.full(who)
+	return !r.full(who) && r.starts.admit(now, who)
 }
+
+// starts limits how many talkspurts begin in a room.
+type starts struct {
+	all  bucket
+	each map[[32]byte]bucket // of identities
+}
+
+// admit tells whether one more of an identity may begin now, and counts it if so. Who has begun none lately comes before others: what all may is for
+// those who begin many, and is not used up by those.
+func (q *starts) admit(now time.Time, who [32]byte) bool {
+	own := q.each[who]
+	if !rested(now, own) && !q.all.has(now, atRate(1, startRateAll), atRate(startBurstAll, startRateAll)) ||
+		!own.take(now, atRate(1, startRate), atRate(startBurst, startRate)) {
+		return false
+	}
+	q.all.take(now, atRate(1, startRateAll), atRate(startBurstAll, startRateAll))
+	if len(q.each) >= maxVoices {
+		maps.DeleteFunc(q.each, func(_ [32]byte, b bucket) bool { return rested(now, b) })
+	}
+	if q.each == nil {
+		q.each = make(map[[32]byte]bucket)
+	}
+	q.each[who] = own
+	return true
+}
+
+// rested tells of an identity that it has begun no talkspurt for a while.
+func rested(now time.Time, own bucket) bool { return now.Sub(own.paid) >= startRest }
 
 // remove frees a voice and its slot.
 func (r *relay) remove(v *voice) {
@@ -191,6 +236,6 @@ func (r *relay) remove(v *voice) {
 	if i := slices.Index(r.voices, v); i >= 0 {
 		r.voices[i] = nil
 	}
-	r.bytes -= v.line.bytes
+	r.hold(v, -v.held)
 	v.line.free()
 }

@@ -5,22 +5,6 @@ import (
 	"time"
 
 	"yodel/wire"
-	"yodel/wire/secure"
-)
-
-const (
-	// maxTalks bounds the streams of one session that are not reported yet.
-	maxTalks = 8
-	// maxVoices bounds the streams of one room that are open or not yet played out.
-	maxVoices = 1024
-	// maxDraining bounds those of one identity in a room: a minute of short talkspurts.
-	maxDraining = 128
-	// maxRoomBytes bounds what waits in the delay lines of one room: a minute of twenty lossless voices.
-	maxRoomBytes = 128 << 20
-	// maxHeader bounds an RTP header with its extensions.
-	maxHeader = 256
-	// maxPlain bounds a packet so that it fits into a datagram under any protection.
-	maxPlain = wire.MaxDatagram - secure.OverheadRTP
 )
 
 // voice is one talkspurt of one talker, from the grant until the last packet is played out. It goes to those who hear under one
@@ -33,6 +17,7 @@ type voice struct {
 	ssrc    uint32
 	who     [32]byte
 	payload uint8
+	account *account
 
 	// The hub's:
 	talker      *session // nil: gone, and what is there is still played
@@ -48,6 +33,7 @@ type voice struct {
 	next   *voice // that goes on with what comes; nil: this one does
 	begun  bool   // its talker has said so
 	line   line
+	held   int                        // bytes that are counted for the line
 	at     time.Time                  // when it has its turn
 	told   bool                       // the hub knows that all has come
 	gone   bool                       // the hub knows that all is over
@@ -73,15 +59,15 @@ func (s *session) talk(now time.Time, m *wire.Talk) {
 		s.refuse(refused, "payload type %d is not relayed", m.GetPayloadType())
 		return
 	}
-	if s.openTalks() >= maxTalks || in.room.relay.isFull(s.who) {
-		refused.Code = wire.Code_CODE_LIMIT
-		s.refuse(refused, "too many voices at once: %d of a session may talk, %d of one key and %d in all be heard", maxTalks, maxDraining, maxVoices)
+	if s.openTalks() >= maxTalks || !in.room.relay.admits(now, s.who) {
+		s.limit(refused, dropTalks, "too many voices: %d of a session may talk, %d of one key and %d in all be heard, %d a second of one key and %d in all begin",
+			maxTalks, maxDraining, maxVoices, startRate, startRateAll)
 		return
 	}
 	v := newVoice(in.room, s.who, uint8(m.GetPayloadType()), clock)
-	v.source, v.link = v.ssrc, s.link
+	v.source, v.link, v.account = v.ssrc, s.link, s.hub.account(s.who)
 	s.begin(v)
-	v.relay.do(now, s.hub.w, func() { v.relay.add(v) })
+	v.relay.do(now, s.hub.w, v, func() { v.relay.add(v) })
 	s.link.says(v.ssrc, v)
 	s.hub.nicks.touch(now, s.key)
 	s.say(wire.Encode(&wire.Message_TalkGranted{TalkGranted: &wire.TalkGranted{
@@ -127,6 +113,7 @@ func (v *voice) enter() {
 		v.room.hub.hasty++
 	}
 	v.room.voices = append(v.room.voices, v)
+	v.account.voices++
 }
 
 // talkStart begins the talkspurt for all who are in the room.
@@ -139,7 +126,7 @@ func (s *session) talkStart(now time.Time, m *wire.TalkStart) {
 	}
 	v.began = true
 	first, timestamp := uint16(m.GetFirstSeq()), m.GetFirstTimestamp()
-	v.relay.do(now, s.hub.w, func() {
+	v.relay.do(now, s.hub.w, v, func() {
 		v.begun = true
 		v.line.start(now, first)
 		v.latest = timestamp
@@ -151,6 +138,9 @@ func (s *session) talkStart(now time.Time, m *wire.TalkStart) {
 
 // announce tells the room of the talkspurt.
 func (v *voice) announce(now time.Time, first uint16, timestamp uint32) {
+	if v.talker != nil {
+		v.talker.charge(2 * len(v.room.members)) // its end is told, too
+	}
 	for _, m := range v.room.members {
 		if m.hear || m.session == v.talker {
 			m.session.flowing(now)
@@ -198,7 +188,7 @@ func (s *session) talkEnd(now time.Time, m *wire.TalkEnd) {
 	if v == nil || !v.began || v.over {
 		return
 	}
-	v.relay.do(now, s.hub.w, func() {
+	v.relay.do(now, s.hub.w, v, func() {
 		newest := v.newest()
 		newest.line.end(now, uint16(m.GetLastSeq()))
 		newest.turn(now, s.hub.w)
@@ -216,7 +206,7 @@ func (v *voice) abandon(now time.Time) {
 		v.remove()
 		return
 	}
-	v.relay.do(now, v.room.hub.w, func() { v.newest().detach(now, v.room.hub.w) })
+	v.relay.do(now, v.room.hub.w, v, func() { v.newest().detach(now, v.room.hub.w) })
 	if !v.over {
 		v.finish()
 	}
@@ -323,7 +313,10 @@ func (v *voice) remove() {
 	for _, ssrc := range v.others {
 		delete(h.voices, ssrc)
 	}
-	r.voices = slices.DeleteFunc(r.voices, func(o *voice) bool { return o == v })
+	if i := slices.Index(r.voices, v); i >= 0 {
+		r.voices = slices.Delete(r.voices, i, i+1)
+		h.close(v.account)
+	}
 	for _, m := range r.members {
 		delete(m.renewed, v)
 	}

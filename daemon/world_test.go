@@ -30,6 +30,7 @@ type world struct {
 	stop    func()
 	shards  []sync.Mutex // a shard has one reader
 	outs    []*writer    // the readers'
+	panics  bool         // are what the test is about
 }
 
 // newWorld starts the loop. It must be called in a synctest bubble; the test's end stops everything.
@@ -78,6 +79,9 @@ func newWorldOf(t *testing.T, cfg Config, shards int) *world {
 		pumps.Wait()
 		for _, c := range w.clients {
 			c.stop()
+		}
+		if n := w.dropped(dropPanic); n > 0 && !w.panics {
+			t.Errorf("%d panics were contained", n)
 		}
 	}
 	return w

@@ -1,7 +1,7 @@
 // Yodeld is the daemon: it keeps the address table of clients and relays messages and audio between the members of
 // rooms.
 //
-//	yodeld serve [--listen A] [--access open] [--state DIR] [--delay D] [--room NAME=DELAY[,keep=N...] ...] [--keep N ...]
+//	yodeld serve [--listen A] [--access open] [--state DIR] [--delay D] [--room NAME=DELAY[,keep=N...] ...] [--keep N ...] [--max-sessions N ...]
 //	yodeld key [--state DIR]
 //	yodeld backup [--state DIR] FILE
 //	yodeld history delete [--state DIR] POS | --from FINGERPRINT

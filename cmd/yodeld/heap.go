@@ -11,7 +11,7 @@ const (
 	leastHeadroom = 6 << 20
 	// headroom is how much there may be for 100 bytes that live. Go's default of 100 would double what an idle session costs, and while they
 	// are idle, and while audio flows, there is little garbage.
-	headroom = 40
+	headroom = 30
 )
 
 // keepHeapSmall sets after each garbage collection when the next one is due.

@@ -58,6 +58,13 @@ func TestWrongCommandLines(t *testing.T) {
 		"room's name":         {[]string{"serve", "--room", "a b=1s"}, exitUsage, "illegal room name"},
 		"room twice":          {[]string{"serve", "--room", "a=1s", "--room", "a=2s"}, exitUsage, "twice"},
 		"presence address":    {[]string{"serve", "--presence-address", "maybe"}, exitUsage, `presence address "maybe"`},
+		"no sessions":         {[]string{"serve", "--max-sessions", "0"}, exitUsage, "--max-sessions 0"},
+		"negative rooms":      {[]string{"serve", "--max-rooms", "-1"}, exitUsage, "--max-rooms -1"},
+		"members":             {[]string{"serve", "--max-members", "many"}, exitUsage, "max-members"},
+		"publish rate":        {[]string{"serve", "--publish-rate", "fast"}, exitUsage, "--publish-rate fast: not a size"},
+		"slow publish rate":   {[]string{"serve", "--publish-rate", "63K"}, exitUsage, "a publish rate of 64512 bytes a second"},
+		"no echo":             {[]string{"serve", "--echo-bytes", "0"}, exitUsage, "0 bytes of echo"},
+		"too many rooms":      {[]string{"serve", "--max-rooms", "1", "--room", "a=1s", "--room", "b=1s"}, exitUsage, "2 rooms that are always there"},
 		"key of junk":         {[]string{"key", "--state", file}, exitFailed, "the daemon's key"},
 		"address not ours":    {[]string{"serve", "--listen", "192.0.2.1:9", "--access", "open"}, exitFailed, "listen on 192.0.2.1:9"},
 	} {

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,7 +51,7 @@ func serveCommand(stdout, stderr io.Writer) *cli.Command {
 				Usage: "show members' addresses to others: `private|always|never`",
 			},
 			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "log more"},
-		}, keepFlags()...),
+		}, slices.Concat(keepFlags(), limitFlags())...),
 		Action: func(c *cli.Context) error { return serve(c, stdout, stderr) },
 	}
 }
@@ -118,6 +119,9 @@ func config(c *cli.Context, stderr io.Writer) (daemon.Config, error) {
 		return cfg, err
 	}
 	if err := setKeep(c, &cfg); err != nil {
+		return cfg, err
+	}
+	if err := setLimits(c, &cfg); err != nil {
 		return cfg, err
 	}
 	if cfg.Rooms, err = rooms(c.StringSlice("room"), cfg.Keep); err != nil {
