@@ -24,15 +24,22 @@ type binding struct {
 	request []byte
 	wait    time.Duration
 	timer   *time.Timer // when to repeat
+
+	renewals int
 }
 
 // newBinding makes a request; with a nonce it validates the address.
 func newBinding(nonce []byte) *binding {
 	b := &binding{wait: firstRetry}
-	_, _ = rand.Read(b.txid[:]) // never fails: crypto/rand
-	b.request = secure.BindingRequest(nil, b.txid, nonce)
+	b.renew(nonce)
 	b.timer = time.NewTimer(b.wait)
 	return b
+}
+
+// renew makes another request, with a new nonce.
+func (b *binding) renew(nonce []byte) {
+	_, _ = rand.Read(b.txid[:]) // never fails: crypto/rand
+	b.request = secure.BindingRequest(b.request[:0], b.txid, nonce)
 }
 
 // send sends the request, for the first time or again.
@@ -89,8 +96,9 @@ func (b *binding) nonce(d datagram) ([]byte, error) {
 	return reply.Nonce, nil
 }
 
-// take gives a datagram to whom it belongs while the handshake runs. An answer to the request with the nonce ends its repetition,
-// and a new nonce is used at once.
+// take gives a datagram to whom it belongs while the handshake runs. A success ends the repetition of the
+// request with the nonce. A new nonce is used at once, but the third and later ones when the request would have been repeated: otherwise a daemon that
+// gives new ones for ever would be asked as fast as it answers.
 func (b *binding) take(l *link, mem *secure.MemConn, d []byte) {
 	switch wire.KindOf(d) {
 	case wire.KindDTLS:
@@ -100,11 +108,12 @@ func (b *binding) take(l *link, mem *secure.MemConn, d []byte) {
 		if err != nil {
 			return
 		}
-		b.timer.Stop()
-		if reply.Nonce != nil {
-			fresh := newBinding(reply.Nonce)
-			fresh.timer.Stop()
-			b.txid, b.request = fresh.txid, fresh.request
+		if reply.Nonce == nil {
+			b.timer.Stop()
+			return
+		}
+		b.renew(reply.Nonce)
+		if b.renewals++; b.renewals <= freeRenewals {
 			b.send(l)
 		}
 	default: // nothing else is expected before the keys are there

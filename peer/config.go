@@ -22,7 +22,8 @@ type Config struct {
 	Server string
 	// Identity is the peer's own key; it must be given.
 	Identity *secure.Identity
-	// KnownHosts is where the daemon's key is pinned on first use and looked up later. Nil accepts any daemon and pins nothing.
+	// KnownHosts is where the daemon's key is pinned on first use and looked up later. Nil accepts any daemon and pins nothing. Whatever it says,
+	// one client goes on with the key alone that it has met first.
 	KnownHosts *secure.KnownHosts
 	// Nick is the wished nick; empty: none yet, see Client.SetNick.
 	Nick string
@@ -36,8 +37,9 @@ type Config struct {
 	// Logger gets what is of use for finding faults, at debug level; nil: none.
 	Logger *slog.Logger
 
-	net    *network        // nil: the system's
-	limits *wire.KeyLimits // nil: the usual ones
+	pinned secure.Fingerprint // of the daemon as this client has met it; zero: not yet
+	net    *network           // nil: the system's
+	limits *wire.KeyLimits    // nil: the usual ones
 }
 
 // setupTimeout is the time from the daemon's first answer to Welcome.

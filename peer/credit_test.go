@@ -2,6 +2,7 @@ package peer
 
 import (
 	"encoding/binary"
+	"errors"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -217,14 +218,55 @@ func TestOldEventsGiveNoNewCredit(t *testing.T) {
 	}
 }
 
-// A daemon that does not keep to its credit is held back by the stream.
+// A daemon that does not keep to its credit is left, after the messages for which it had some.
+func TestADaemonThatSendsMoreThanItsCreditIsLeft(t *testing.T) {
+	r := newRig(t, Config{Nick: "alice"})
+	r.welcome()
+	r.join(JoinOptions{Room: "lobby"}, nil, &wire.Joined{LogId: logA})
+	m := entrySized(0, 50_000)
+	for range wire.FirstCredit / proto.Size(m) {
+		r.say(m)
+	}
+	if err := r.e.failed(); err != nil {
+		t.Fatal(err)
+	}
+	r.say(m)
+	if err := r.e.failed(); !errors.Is(err, errOverCredit) || !errors.Is(err, ErrLost) {
+		t.Errorf("%v", err)
+	}
+	if n := len(r.e.events); n != wire.FirstCredit/proto.Size(m) {
+		t.Errorf("%d messages wait", n)
+	}
+}
+
+// Messages that wait for a user who does not read are bounded also where each of many sessions has brought its credit of them.
+func TestMessagesOfManySessionsAreBounded(t *testing.T) {
+	r := newRig(t, Config{Nick: "alice", Reconnect: true})
+	r.welcome()
+	r.join(JoinOptions{Room: "lobby"}, nil, &wire.Joined{LogId: logA})
+	m := entrySized(0, 60_000)
+	for range 12 {
+		for range wire.FirstCredit / proto.Size(m) {
+			r.say(m)
+		}
+		r.lost()
+		r.welcome()
+		r.say(joinedAnswer(take[*wire.Message_Join](r), &wire.Joined{LogId: logA}))
+	}
+	if r.e.eventBytes < maxEventBytes || r.e.eventBytes > maxEventBytes+proto.Size(m) {
+		t.Errorf("%d bytes wait", r.e.eventBytes)
+	}
+}
+
+// Events that need no credit are held back by the stream.
 func TestTheQueueOfEventsIsBounded(t *testing.T) {
 	r := newRig(t, Config{Nick: "alice"})
 	r.welcome()
 	r.join(JoinOptions{Room: "lobby"}, nil, &wire.Joined{LogId: logA})
 	const n = maxEvents + 2000
 	for pos := uint64(1); pos <= n; pos++ {
-		if err := r.d.stream.Send(wire.Encode(entrySized(pos, 60).GetKind().(*wire.Message_Entry))); err != nil {
+		change := &wire.RoomInfo{Room: "lobby", DelayMs: uint32(pos)}
+		if err := r.d.stream.Send(wire.Encode(&wire.Message_RoomInfo{RoomInfo: change})); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -236,8 +278,8 @@ func TestTheQueueOfEventsIsBounded(t *testing.T) {
 		if len(r.e.events) == 0 {
 			r.pass(5 * time.Second)
 		}
-		if m := event[*Message](r); m.Pos != want {
-			t.Fatalf("position %d, want %d", m.Pos, want)
+		if m := event[*RoomChanged](r); m.Delay != time.Duration(want)*time.Millisecond {
+			t.Fatalf("delay %v, want %d ms", m.Delay, want)
 		}
 	}
 }

@@ -70,7 +70,26 @@
 //
 // Nothing piles up meanwhile. When 1024 events wait, who comes and goes is only noted, and told as the difference (*Presence) when fewer
 // wait; talks that begin then are not told at all. When 8192 wait, which no daemon brings about that keeps to its credit, the
-// stream is read no more, and fills.
+// stream is read no more, and fills; likewise at 1 MiB of messages, which several sessions can bring that were lost one after the other.
+//
+// # A hostile daemon
+//
+// A daemon may be anybody's, and so may what members say. What a client takes of it is bounded in limits.go and beside what is bounded:
+//
+//	an answer        counts when it is of the kind, about the room and, of a Join, with a log id of 16 bytes that the request is for; else none came
+//	entries          beyond the credit end the session; over all sessions 1 MiB wait at most
+//	own messages     of which 4 MiB are not acknowledged end the session: who asks without end must take the answers
+//	texts            nick 128 bytes, address 64, reason 300, media type 127: the rest is cut, with a mark
+//	delays           60 s; lead: the delay, and 1.5 s
+//	members          of a room 400 are remembered at most: 200, and those who come before others leave in one message
+//	before Welcome   nothing but Welcome and Refused is taken
+//	talks            1024 announced at once, 5120 SSRCs in a session, 1000 NACKs a second and 50 for each talk that brings packets, of each 896
+//	                 packets behind holes
+//	new nonces       the first two are used at once, the others at the pace of repetition
+//	sessions         that last under 10 s are made anew more slowly each time, up to 3 s apart; new keys 5 s apart
+//	the key          is that which the client met first, also without KnownHosts: with another nothing is said, and the client ends
+//
+// Timestamps, sequence numbers and payloads of any kind are the playout's to bound: the timeline is real time.
 //
 // # Presence
 //
@@ -123,10 +142,12 @@
 //
 // A session is lost by BYE, by an ICMP "port unreachable" (nothing listens there any more), by error 401 to a path request, or after 30 s of
 // silence. An ICMP "too long for the path" is no end; it is told with the end that follows. With Config.Reconnect the loop dials again for ever,
-// 100 ms to 3 s apart, at once after 401 and when the network changes: within 5 s of the network's return there is a session again. It
+// 100 ms to 3 s apart, at once after 401 in a session that had lasted 10 s and when the network changes: within 5 s of the network's return there is a session again. It
 // begins with one flight: Hello with the old session's id, a Join after the last position for each room, Talk for each talk, the requests that have no reply,
 // and the messages that have no
 // receipt, with the ids that they had. So a message is stored once, whichever of the two, message or receipt, was lost.
+// A replay of the last n messages of which nothing had come yet goes on with these n and all that came meanwhile: a Join after what was the newest tells
+// how many these are, and a second one is for the last n and so many; in a room that is never quiet the fourth try is for more than that.
 // Events delivers a position once: what is not beyond the last one of the same log is dropped. A log with another id, or one that was put back to
 // a state before what was delivered, begins at its oldest message, after *Truncated. Streams that are heard begin anew under numbers of their own, because a daemon that was started again may
 // give the same SSRC to another talker; the timeline of the Hearing goes on.
@@ -145,6 +166,11 @@
 // waits for it. One that is refused for good is told as *RoomLost, or ends the client when it was the last one.
 //
 // What else ends for good, also with Reconnect: a refusal of the session other than "stopping" and "limit", and a daemon with another key.
+//
+// # Panics
+//
+// A panic in the work of one datagram or of one message of the daemon drops that one (faults), and the first is logged with its stack: a program that
+// hears for weeks does not end by a packet. Calls of the user's, and what runs at its time, are not contained.
 //
 // # Audio
 //

@@ -19,6 +19,7 @@ type engine struct {
 	log    *slog.Logger
 	own    secure.Fingerprint
 	shared *shared
+	faults faults
 
 	s         *session // nil between two sessions
 	next      *session // to take its place, not welcome yet; nil: none
@@ -43,20 +44,21 @@ type engine struct {
 	nextID   uint32 // of the next stream in a playout
 	resumed  *resuming
 
-	events    []queued
-	untold    map[talkKey]bool // talks whose start was left out, so that their end is too
-	welcome   []func(error)    // called once for the first session: it is there, or refused
-	welcomed  bool             // some session has been
-	away      bool             // *Lost was told, *Back was not
-	losing    error            // *Lost is told with it at losingAt, unless the session is there again before; nil: it is not
-	losingAt  time.Time
-	rtt       time.Duration
-	nackSpace []uint16
+	events     []queued
+	eventBytes int              // of the messages among them
+	untold     map[talkKey]bool // talks whose start was left out, so that their end is too
+	welcome    []func(error)    // called once for the first session: it is there, or refused
+	welcomed   bool             // some session has been
+	away       bool             // *Lost was told, *Back was not
+	losing     error            // *Lost is told with it at losingAt, unless the session is there again before; nil: it is not
+	losingAt   time.Time
+	rtt        time.Duration
+	nackSpace  []uint16
 }
 
 func newEngine(cfg Config, sh *shared) *engine {
 	e := &engine{
-		cfg: cfg, log: cfg.Logger, own: cfg.Identity.Fingerprint(), shared: sh,
+		cfg: cfg, log: cfg.Logger, faults: faults{log: cfg.Logger}, own: cfg.Identity.Fingerprint(), shared: sh,
 		nick: cfg.Nick, rooms: make(map[string]*room), untold: make(map[talkKey]bool),
 		limits: *cfg.limits, rekeyWait: firstRekeyWait,
 	}
@@ -149,6 +151,9 @@ func (e *engine) notBack() {
 
 // identify takes the session id of Welcome. The same as before tells that the daemon goes on with the session; then nothing was lost.
 func (e *engine) identify(s *session, id []byte) {
+	if len(id) != idLength {
+		id = nil
+	}
 	s.resumed = e.welcomed && len(id) > 0 && bytes.Equal(id, e.sessionID)
 	e.sessionID = id
 	copy(s.id[:], id)
@@ -272,8 +277,13 @@ func (e *engine) send(now time.Time, msg []byte) {
 
 func (e *engine) sendOn(now time.Time, s *session, msg []byte) {
 	s.lastMessage = now
-	if err := s.stream.Send(msg); err != nil && s.err == nil {
+	err := s.stream.Send(msg)
+	switch {
+	case s.err != nil:
+	case err != nil:
 		s.err = fmt.Errorf("%w: %w", ErrLost, err)
+	case s.stream.Queued() > maxUnacknowledged:
+		s.err = errUnacknowledged
 	}
 }
 
@@ -286,8 +296,9 @@ func (e *engine) request(now time.Time, encode func(id uint64) []byte, done func
 }
 
 // requestIn sends a request that ends with the session s.
-func (e *engine) requestIn(now time.Time, s *session, encode func(id uint64) []byte, done func(time.Time, *wire.Message, error)) {
+func (e *engine) requestIn(now time.Time, s *session, encode func(id uint64) []byte, done func(time.Time, *wire.Message, error)) (id uint64) {
 	r := &request{s: s, once: true, done: done}
-	e.requests.add(r, encode)
+	id = e.requests.add(r, encode)
 	e.sendOn(now, s, r.msg)
+	return id
 }

@@ -202,7 +202,7 @@ func TestRequestsGoAgainInANewSession(t *testing.T) {
 	first := take[*wire.Message_Who](r).Who.GetRequest()
 	r.welcome()
 	second := take[*wire.Message_Who](r).Who.GetRequest()
-	answer := &wire.Message{Kind: &wire.Message_Members{Members: &wire.Members{Request: second, Members: []*wire.Member{{Nick: "bob"}}}}}
+	answer := &wire.Message{Kind: &wire.Message_Members{Members: &wire.Members{Request: second, Room: "lobby", Members: []*wire.Member{{Nick: "bob"}}}}}
 	r.say(answer, answer)
 	if first != second || answered != 1 {
 		t.Errorf("requests %d and %d, answered %d times", first, second, answered)

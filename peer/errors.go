@@ -51,7 +51,7 @@ func (e *RefusedError) Error() string {
 func (e *RefusedError) Is(target error) bool { return target == ErrRefused }
 
 func refused(r *wire.Refused) *RefusedError {
-	e := &RefusedError{Code: r.GetCode(), Reason: wire.Printable(r.GetReason()), Room: r.GetRoom()}
+	e := &RefusedError{Code: r.GetCode(), Reason: wire.Printable(short(r.GetReason(), maxReasonText)), Room: short(r.GetRoom(), wire.MaxRoomName)}
 	if e.Code == wire.Code_CODE_READ_ONLY && e.Reason == "" {
 		e.Reason = "the room log takes nothing now: the daemon's disk is full"
 	}

@@ -127,8 +127,8 @@ const defaultMedia = "text/plain"
 
 func messageOf(e *wire.Entry, logID []byte) *Message {
 	m := &Message{
-		Room: e.GetRoom(), LogID: logID, Pos: e.GetPos(), Prev: e.GetPrev(), From: e.GetNick(), Fingerprint: fingerprintOf(e.GetFingerprint()),
-		Media: e.GetType(), Body: e.GetBody(), At: timeOf(e.GetAtUnixNs()), ID: e.GetId(), Transient: e.GetPos() == 0,
+		Room: e.GetRoom(), LogID: logID, Pos: e.GetPos(), Prev: e.GetPrev(), From: short(e.GetNick(), maxNickText), Fingerprint: fingerprintOf(e.GetFingerprint()),
+		Media: short(e.GetType(), maxMediaText), Body: e.GetBody(), At: timeOf(e.GetAtUnixNs()), ID: e.GetId(), Transient: e.GetPos() == 0,
 	}
 	if m.Media == "" {
 		m.Media = defaultMedia
@@ -138,7 +138,7 @@ func messageOf(e *wire.Entry, logID []byte) *Message {
 
 func memberOf(m *wire.Member) Member {
 	return Member{
-		Nick: m.GetNick(), Fingerprint: fingerprintOf(m.GetFingerprint()), Address: m.GetAddress(),
+		Nick: short(m.GetNick(), maxNickText), Fingerprint: fingerprintOf(m.GetFingerprint()), Address: short(m.GetAddress(), maxAddressText),
 		Talking: m.GetTalking(), Since: timeOf(m.GetSinceUnixNs()),
 	}
 }
@@ -152,16 +152,18 @@ func membersOf(list []*wire.Member) []Member {
 }
 
 func roomInfoOf(r *wire.RoomInfo) RoomInfo {
+	delay := millis(r.GetDelayMs())
 	return RoomInfo{
-		Room: r.GetRoom(), Delay: millis(r.GetDelayMs()), Lead: millis(r.GetLeadMs()),
+		Room: short(r.GetRoom(), wire.MaxRoomName), Delay: delay, Lead: leadOf(delay, r.GetLeadMs()),
 		Members: int(r.GetMembers()), Talkers: int(r.GetTalkers()), Newest: r.GetNewest(),
 	}
 }
 
 func joinedOf(j *wire.Joined, at time.Time) *Joined {
+	delay := millis(j.GetDelayMs())
 	return &Joined{
 		Room: j.GetRoom(), LogID: j.GetLogId(), Newest: j.GetNewest(), Replay: j.GetReplay(), Truncated: j.GetTruncated(),
-		Delay: millis(j.GetDelayMs()), Lead: millis(j.GetLeadMs()), Tick: millis(j.GetTickMs()), Members: membersOf(j.GetMembers()), Count: max(int(j.GetCount()), len(j.GetMembers())), At: at,
+		Delay: delay, Lead: leadOf(delay, j.GetLeadMs()), Tick: millis(j.GetTickMs()), Members: membersOf(j.GetMembers()), Count: max(int(j.GetCount()), len(j.GetMembers())), At: at,
 	}
 }
 
@@ -183,6 +185,11 @@ func timeOf(unixNs int64) time.Time {
 // millis reads a duration of the wire; what is over wire.MaxDelay is cut to it.
 func millis(ms uint32) time.Duration {
 	return min(time.Duration(ms)*time.Millisecond, wire.MaxDelay)
+}
+
+// leadOf reads the lead of a room with that delay; what is over the delay, or over the longest lead that there is, is cut to it.
+func leadOf(delay time.Duration, ms uint32) time.Duration {
+	return min(millis(ms), delay, wire.Lead(wire.MaxDelay))
 }
 
 // unmapped shows an IPv4 address as such on a dual-stack socket.

@@ -35,11 +35,17 @@ func (l *link) inbox() <-chan datagram {
 // take takes a datagram from a link, or what the socket says.
 func (e *engine) take(now time.Time, from *link, d *datagram) {
 	if d.err == nil {
-		e.receiveFrom(now, from, d.bytes, d.arrived)
+		e.contained(now, from, d)
 	} else if s := e.sessionOf(from); s != nil {
 		e.socketSays(s, from, d.err)
 	}
 	d.release()
+}
+
+// contained takes a datagram; a panic ends the work of that one alone.
+func (e *engine) contained(now time.Time, from *link, d *datagram) {
+	defer e.faults.contain("datagram")
+	e.receiveFrom(now, from, d.bytes, d.arrived)
 }
 
 // socketSays takes an error of a read.

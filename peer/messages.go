@@ -1,32 +1,40 @@
 package peer
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
 	"yodel/wire"
 )
 
-// takeMessages takes what came from the daemon, as long as there is room for events, and lets it send more.
+// takeMessages takes what came from the daemon, as long as there is room for events, and lets it send more. Welcome is taken in any case: what
+// comes before it brings no events, and a session that waited for room would be too late.
 func (e *engine) takeMessages(now time.Time) {
 	e.catchUp()
-	for len(e.events) < maxEvents && !errors.Is(e.s.err, ErrRefused) {
+	for (e.hasRoom() || !e.s.welcomed) && (e.s.err == nil || e.s.gone) {
 		b, ok := e.s.stream.Receive()
 		if !ok {
 			break
 		}
-		m, err := wire.Decode(b)
-		switch entry := m.GetEntry(); {
-		case err != nil:
-			e.log.Debug("message dropped", "error", err)
-		case entry != nil:
-			e.entry(entry, len(b))
-		default:
-			e.message(now, m)
-		}
+		e.takeMessage(now, b)
 	}
 	e.giveCredit(now)
+}
+
+// takeMessage takes one; a panic ends the work of that one alone.
+func (e *engine) takeMessage(now time.Time, b []byte) {
+	defer e.faults.contain("message")
+	m, err := wire.Decode(b)
+	switch entry := m.GetEntry(); {
+	case err != nil:
+		e.log.Debug("message dropped", "error", err)
+	case !e.s.welcomed && m.GetWelcome() == nil && m.GetRefused() == nil:
+		e.log.Debug("message dropped: it came before Welcome")
+	case entry != nil:
+		e.entry(e.s, entry, len(b))
+	default:
+		e.message(now, m)
+	}
 }
 
 // message takes one message of the daemon. Kinds that are not known, or not for a peer, are ignored.
@@ -76,7 +84,7 @@ func (e *engine) answer(now time.Time, m *wire.Message) {
 	case *wire.Message_RoomList:
 		id = k.RoomList.GetRequest()
 	}
-	if r := e.requests.take(id); r != nil {
+	if r := e.requests.answered(id, m); r != nil {
 		r.done(now, m, nil)
 		return
 	}
@@ -92,9 +100,12 @@ func (e *engine) unwanted(now time.Time, m *wire.Message) {
 	e.send(now, wire.Encode(&wire.Message_Leave{Leave: &wire.Leave{Room: room}}))
 }
 
-// welcomeBy begins the session on the daemon's side. Without the wished nick a refusal follows.
+// welcomeBy begins the session on the daemon's side, once. Without the wished nick a refusal follows.
 func (e *engine) welcomeBy(w *wire.Welcome) {
 	s := e.s
+	if s.welcomed {
+		return
+	}
 	if v := w.GetVersion(); v < wire.MinVersion || v > wire.MaxVersion {
 		s.err = &RefusedError{Code: wire.Code_CODE_VERSION, Reason: fmt.Sprintf("the daemon chose protocol version %d", v)}
 		return
@@ -129,19 +140,22 @@ func (e *engine) refusedBy(now time.Time, r *wire.Refused) {
 
 // setNick takes the nick that the daemon gave, which is safe to print from then on. A legal one stays as it is.
 func (e *engine) setNick(nick string) string {
-	nick = wire.Printable(nick)
+	nick = wire.Printable(short(nick, maxNickText))
 	e.nick = nick
 	e.shared.set(func(sh *shared) { sh.nick = nick })
 	return nick
 }
 
-// entry takes a message of a room. size is what it costs of the credit.
-func (e *engine) entry(x *wire.Entry, size int) {
-	if x.GetPos() != 0 && e.awaited(x.GetRoom()) {
-		e.s.entries.Consume(size)
-		return
+// entry takes a message of a room that came in a session. size is what it costs of the credit; a daemon that had none ends the session.
+func (e *engine) entry(s *session, x *wire.Entry, size int) {
+	switch {
+	case !s.entries.Take(size):
+		s.err = errOverCredit
+	case s == e.s && x.GetPos() != 0 && e.awaited(x.GetRoom()):
+		s.entries.Consume(size)
+	default:
+		e.deliver(s, x, size)
 	}
-	e.deliver(e.s, x, size)
 }
 
 // deliver delivers a message of a room that came in a session, once.
@@ -149,6 +163,7 @@ func (e *engine) deliver(s *session, x *wire.Entry, size int) {
 	r := e.rooms[x.GetRoom()]
 	if r != nil && r.cursor.deliver(x.GetPos()) {
 		e.events = append(e.events, queued{messageOf(x, r.logID), size, s.entries})
+		e.eventBytes += size
 		return
 	}
 	s.entries.Consume(size)
@@ -192,7 +207,8 @@ func (e *engine) roomChanged(i *wire.RoomInfo) {
 	if r == nil {
 		return
 	}
-	ev := &RoomChanged{Room: i.GetRoom(), Delay: millis(i.GetDelayMs()), Lead: millis(i.GetLeadMs())}
+	ev := &RoomChanged{Room: i.GetRoom(), Delay: millis(i.GetDelayMs())}
+	ev.Lead = leadOf(ev.Delay, i.GetLeadMs())
 	r.delay = ev.Delay
 	if r.hearing != nil {
 		r.hearing.setLead(ev.Lead)

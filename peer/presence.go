@@ -41,6 +41,9 @@ func (o *roster) change(ev *Presence) (news bool) {
 	} else {
 		delete(o.members, ev.Member.Nick)
 	}
+	if len(o.members) > maxRoster { // whatever the daemon says of their number
+		o.members = nil
+	}
 	return here != ev.Joined
 }
 
@@ -91,7 +94,7 @@ func (e *engine) presence(p *wire.Presence) {
 		r.roster.fallBehind()
 	}
 	for _, x := range p.GetEvents() {
-		ev := &Presence{Room: p.GetRoom(), Joined: x.GetJoined(), Member: memberOf(x.GetMember()), Reason: x.GetReason()}
+		ev := &Presence{Room: p.GetRoom(), Joined: x.GetJoined(), Member: memberOf(x.GetMember()), Reason: short(x.GetReason(), maxReasonText)}
 		if r.roster.change(ev) && !r.roster.behind {
 			e.emit(ev)
 		}

@@ -11,6 +11,9 @@ const (
 	maxEvents = 8192
 )
 
+// hasRoom tells that messages may be taken from the stream.
+func (e *engine) hasRoom() bool { return len(e.events) < maxEvents && e.eventBytes < maxEventBytes }
+
 // queued is an event that waits for the user.
 type queued struct {
 	Event
@@ -80,7 +83,7 @@ func (e *engine) takeAll() []Event {
 		q.giveBack()
 	}
 	clear(e.events)
-	e.events = e.events[:0]
+	e.events, e.eventBytes = e.events[:0], 0
 	if cap(e.events) > maxUnread {
 		e.events = nil
 	}

@@ -47,6 +47,7 @@ func (l *loop) dial(to target) {
 	d := &dialling{cancel: cancel, done: make(chan dialResult, 1)}
 	l.dialling = d
 	cfg := l.cfg
+	cfg.pinned = l.Daemon()
 	go func() {
 		ctx, answered, cancel := setupContext(ctx, cfg)
 		defer cancel()
@@ -124,16 +125,16 @@ func (l *loop) down(now time.Time, err error) {
 		l.finish(now, err)
 		return
 	}
-	if s.welcomed {
+	if s.welcomed && now.Sub(s.began) >= steadyAfter {
 		l.backoff = firstBackoff
 	}
 	switch {
 	case errors.Is(err, errNothingThere):
 		l.e.mayBeLost(now, err)
 		l.later(now)
-	case errors.Is(err, errUnknown):
+	case errors.Is(err, errUnknown) && l.backoff == firstBackoff:
 		l.e.lost(err)
-		l.redialAt = now
+		l.redialAt, l.backoff = now, 2*firstBackoff
 	default:
 		l.e.lost(err)
 		l.later(now)

@@ -11,7 +11,7 @@ import (
 
 const (
 	// firstRekeyWait and maxRekeyWait bound the wait after a handshake for new keys that failed; it doubles in between. The daemon
-	// takes the old keys for hours more.
+	// takes the old keys for hours more. After one that succeeded the first holds, too: a daemon can use up a session's SSRCs as fast as it can send.
 	firstRekeyWait = 5 * time.Second
 	maxRekeyWait   = 10 * time.Minute
 )
@@ -72,25 +72,36 @@ func (e *engine) takeNext(now time.Time) {
 	s := e.next
 	s.unwelcome(now)
 	for b, ok := s.stream.Receive(); ok; b, ok = s.stream.Receive() {
-		m, err := wire.Decode(b)
-		if err != nil {
-			continue
-		}
-		if w := m.GetWelcome(); w != nil {
-			if bytes.Equal(w.GetSessionId(), e.sessionID) {
-				e.takeOver(now, w)
-			} else { // the daemon was started again: what the present one has of it is void
-				e.s.lose(errUnknown)
-			}
+		if e.nextMessage(now, b) {
 			return
-		}
-		if r := m.GetRefused(); r != nil && r.GetRequest() == 0 {
-			s.err = refused(r)
 		}
 	}
 	if err := errors.Join(s.err, s.stream.Err()); err != nil {
 		e.dropNext(now, err)
 	}
+}
+
+// nextMessage takes one message of the next session, and tells that it was Welcome. A panic ends the work of that one alone.
+func (e *engine) nextMessage(now time.Time, b []byte) (welcome bool) {
+	defer e.faults.contain("message")
+	m, err := wire.Decode(b)
+	if err != nil {
+		return false
+	}
+	if r := m.GetRefused(); r != nil && r.GetRequest() == 0 {
+		e.next.err = refused(r)
+	}
+	w := m.GetWelcome()
+	if w == nil {
+		return false
+	}
+	welcome = true // after a panic, too
+	if bytes.Equal(w.GetSessionId(), e.sessionID) {
+		e.takeOver(now, w)
+	} else { // the daemon was started again: what the present one has of it is void
+		e.s.lose(errUnknown)
+	}
+	return welcome
 }
 
 // takeOver makes the next session the present one. All that has no answer goes again in it. What came of the rooms until now
@@ -106,7 +117,7 @@ func (e *engine) takeOver(now time.Time, w *wire.Welcome) {
 		s.rx.Allow(ssrc)
 		e.release(now, ssrc)
 	}
-	e.rekeyWait = firstRekeyWait
+	e.rekeyAt, e.rekeyWait = now.Add(firstRekeyWait), firstRekeyWait
 	e.log.Debug("the session goes on under new keys")
 	for name, r := range e.rooms { // those that were joined meanwhile
 		if !e.resumed.asked[name] {
@@ -131,24 +142,28 @@ func (e *engine) takeOver(now time.Time, w *wire.Welcome) {
 
 // takeOld takes what still comes on the old session. The rest the present one brings too.
 func (e *engine) takeOld(now time.Time) {
-	for len(e.events) < maxEvents {
+	for e.hasRoom() {
 		b, ok := e.old.stream.Receive()
 		if !ok {
 			break
 		}
-		if m, err := wire.Decode(b); err == nil {
-			e.oldMessage(now, m, len(b))
-		}
+		e.oldMessage(now, b)
 	}
 	if e.old.err != nil || e.old.stream.Err() != nil || !now.Before(e.oldUntil) || !e.talksIn(e.old) {
 		e.endOld()
 	}
 }
 
-func (e *engine) oldMessage(now time.Time, m *wire.Message, size int) {
+// oldMessage takes one message of the old session; a panic ends the work of that one alone.
+func (e *engine) oldMessage(now time.Time, b []byte) {
+	defer e.faults.contain("message")
+	m, err := wire.Decode(b)
+	if err != nil {
+		return
+	}
 	switch k := m.GetKind().(type) {
 	case *wire.Message_Entry:
-		e.deliver(e.old, k.Entry, size)
+		e.entry(e.old, k.Entry, len(b))
 	case *wire.Message_Receipt:
 		e.receipted(now, k.Receipt)
 	case *wire.Message_TalkEnd:

@@ -41,7 +41,8 @@ func (e *engine) keepAlive(now time.Time) {
 		if e.s.reportEvery() == wire.KeepaliveEvery {
 			e.s.lastReport = now
 		}
-		e.requestIn(now, e.s, func(id uint64) []byte {
+		e.requests.forget(e.s.ping) // only the last one is waited for
+		e.s.ping = e.requestIn(now, e.s, func(id uint64) []byte {
 			return wire.Encode(&wire.Message_Ping{Ping: &wire.Ping{Request: id, Padding: make([]byte, pingPadding)}})
 		}, func(time.Time, *wire.Message, error) {})
 	}

@@ -35,6 +35,40 @@ func (q *requests) add(r *request, encode func(id uint64) []byte) (id uint64) {
 	return q.last
 }
 
+// answered removes a request whose answer this is; nil when nobody waits for it, or it is none: of another kind, about another room, or
+// against the protocol.
+func (q *requests) answered(id uint64, m *wire.Message) *request {
+	if r := q.open[id]; r == nil || !isAnswer(r.msg, m) {
+		return nil
+	}
+	return q.take(id)
+}
+
+// isAnswer tells that m can be the answer to a request.
+func isAnswer(request []byte, m *wire.Message) bool {
+	asked, err := wire.Decode(request)
+	if err != nil {
+		return false
+	}
+	switch k := m.GetKind().(type) {
+	case *wire.Message_Joined:
+		return asked.GetJoin() != nil && k.Joined.GetRoom() == asked.GetJoin().GetRoom() && len(k.Joined.GetLogId()) == idLength
+	case *wire.Message_Left:
+		return asked.GetLeave() != nil && k.Left.GetRoom() == asked.GetLeave().GetRoom()
+	case *wire.Message_NickSet:
+		return asked.GetSetNick() != nil
+	case *wire.Message_TalkGranted:
+		return asked.GetTalk() != nil && k.TalkGranted.GetRoom() == asked.GetTalk().GetRoom()
+	case *wire.Message_Pong:
+		return asked.GetPing() != nil
+	case *wire.Message_Members:
+		return asked.GetWho() != nil && k.Members.GetRoom() == asked.GetWho().GetRoom()
+	case *wire.Message_RoomList:
+		return asked.GetRooms() != nil
+	}
+	return false
+}
+
 // take removes a request that was answered; nil when nobody waits for it any more.
 func (q *requests) take(id uint64) *request {
 	r := q.open[id]

@@ -25,6 +25,7 @@ func (e *engine) resume(now time.Time, s *session) {
 	for _, name := range slices.Sorted(maps.Keys(e.rooms)) {
 		r := e.rooms[name]
 		r.backoff = firstBackoff
+		r.replay.counted, r.replay.tries, r.replay.gap = false, 0, 0
 		e.resumed.asked[name], e.resumed.left[name] = true, true
 		e.rejoin(now, s, r)
 	}
@@ -33,7 +34,13 @@ func (e *engine) resume(now time.Time, s *session) {
 // rejoin asks to join a room again.
 func (e *engine) rejoin(now time.Time, s *session, r *room) {
 	r.retryAt = time.Time{}
-	e.requestIn(now, s, r.joinMessage, func(now time.Time, m *wire.Message, err error) { e.rejoined(now, r, m, err) })
+	e.requestIn(now, s, r.joinMessage, func(now time.Time, m *wire.Message, err error) {
+		if err == nil && e.rooms[r.opts.Room] == r && r.recount(m.GetJoined()) {
+			e.rejoin(now, s, r)
+			return
+		}
+		e.rejoined(now, r, m, err)
+	})
 }
 
 // awaited tells that a room is not joined yet in the present session. Messages of it that come nevertheless, because the daemon has gone on

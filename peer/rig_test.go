@@ -369,6 +369,7 @@ func encodeMessage(m *wire.Message) ([]byte, error) { return proto.Marshal(m) }
 // delivered gives the user one event.
 func (e *engine) delivered() {
 	e.events[0].giveBack()
+	e.eventBytes -= e.events[0].cost
 	e.events = e.events[1:]
 }
 

@@ -14,6 +14,7 @@ type room struct {
 	delay   time.Duration
 	logID   []byte
 	cursor  cursor
+	replay  recount
 	roster  roster
 
 	retryAt time.Time     // when it is asked for again, after a refusal that is not for good; zero: it is not
@@ -38,12 +39,16 @@ func (c *cursor) deliver(pos uint64) bool {
 	return true
 }
 
-// joinMessage makes the Join of a room. A room that messages were delivered from is joined after the last of them.
+// joinMessage makes the Join of a room. A room that messages were delivered from is joined after the last of them; one whose replay is to be
+// counted, after the newest that there was.
 func (r *room) joinMessage(id uint64) []byte {
 	j := &wire.Join{Request: id, Room: r.opts.Room, Hear: r.opts.Hear, Observe: r.opts.Observe}
 	from := r.opts.From
-	if r.cursor.known {
+	switch {
+	case r.cursor.known:
 		from = From{after: true, logID: r.logID, pos: r.cursor.pos}
+	case r.replay.last > 0 && !r.replay.counted:
+		from = From{after: true, logID: r.logID, pos: r.replay.newest}
 	}
 	from.put(j)
 	return wire.Encode(&wire.Message_Join{Join: j})
@@ -53,6 +58,7 @@ func (r *room) joinMessage(id uint64) []byte {
 func (r *room) begin(j *wire.Joined) {
 	r.logID, r.delay = j.GetLogId(), millis(j.GetDelayMs())
 	from := r.opts.From
+	r.replay.promise(from.last, j)
 	switch {
 	case j.GetReplay() == 0:
 		r.cursor = cursor{j.GetNewest(), true}

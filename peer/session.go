@@ -40,6 +40,10 @@ type session struct {
 	ignored map[uint32]bool     // announced streams that are not wanted
 	told    map[uint32]*Talking // announced streams in rooms without a Hearing
 	held    []heldPacket
+	nacks   bucket
+	// bringing is how many of the streams had brought packets when they were looked at last.
+	bringing int
+	ping     uint64 // the number of the last Ping; 0: none
 
 	header rtp.Header
 	plain  []byte // of what is received
@@ -155,6 +159,12 @@ func (s *session) close() {
 var (
 	errNothingThere = lostErr("nothing listens there any more")
 	errUnknown      = lostErr("the daemon does not know the session any more")
+)
+
+// Ends of a session that the daemon has brought about against the protocol.
+var (
+	errOverCredit     = lostErr("the daemon sent more than its credit")
+	errUnacknowledged = lostErr("the daemon acknowledges nothing")
 )
 
 // bye says that the peer leaves.

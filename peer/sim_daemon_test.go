@@ -43,6 +43,7 @@ type simDaemon struct {
 
 	hints, moves, handshakes, takeovers int
 	refuseHandshakes                    bool
+	leaves                              bool      // each session when it has begun
 	refuseHello                         wire.Code // 0: it is taken
 	talking                             []*wire.TalkStart
 	byes                                []string
@@ -361,6 +362,18 @@ func (d *simDaemon) hello(s *simSession, h *wire.Hello) {
 	d.say(s, &wire.Message{Kind: &wire.Message_Welcome{Welcome: &wire.Welcome{
 		Version: 1, SessionId: s.id[:], Nick: h.GetNick(), MaxMessage: wire.MaxBody,
 	}}})
+	if d.leaves {
+		d.settle(time.Now(), s)
+		bye, err := wire.AppendBye(nil, wire.SSRCDaemon, "go away")
+		if err == nil {
+			bye, err = s.tx.SealRTCP(nil, bye)
+		}
+		if err != nil {
+			d.t.Error(err)
+		}
+		d.n.toPeer(bye, s.addr, s.remote)
+		return
+	}
 	d.catchUp(s) // what a member gets between Hello and Join
 }
 

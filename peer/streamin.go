@@ -128,7 +128,16 @@ func (in *streamIn) expect(seq uint64, arrived time.Time) {
 		in.waits = in.waits[:0]
 		return
 	}
-	in.waits = append(in.waits, wait{seq, arrived.Add(in.depth)})
+	in.await(wait{seq, arrived.Add(in.depth)})
+}
+
+// await remembers when a packet is played. When too many are remembered, the last two become one, which is past repair as soon as the first.
+func (in *streamIn) await(w wait) {
+	if n := len(in.waits); n == maxWaits {
+		in.waits[n-1].seq = w.seq
+		return
+	}
+	in.waits = append(in.waits, w)
 }
 
 // end takes the announcement of the end, which may come long before the last packet.
@@ -156,7 +165,7 @@ func (in *streamIn) missing(now time.Time, rtt time.Duration, dst []uint16) []ui
 	if at := in.tailAt(); !at.IsZero() && !now.Before(at) {
 		in.requests.Through(now, in.last)
 		in.highest = in.last
-		in.waits = append(in.waits, wait{in.last + 1, now.Add(in.depth)})
+		in.await(wait{in.last + 1, now.Add(in.depth)})
 	}
 	passed := 0
 	for passed < len(in.waits) && !now.Before(in.waits[passed].due) {

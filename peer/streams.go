@@ -27,7 +27,7 @@ func (e *engine) talkStart(now time.Time, x *wire.TalkStart, underWay bool) {
 		return
 	}
 	t := &Talking{
-		Room: x.GetRoom(), Nick: x.GetNick(), Fingerprint: fingerprintOf(x.GetFingerprint()), SSRC: x.GetSsrc(),
+		Room: x.GetRoom(), Nick: short(x.GetNick(), maxNickText), Fingerprint: fingerprintOf(x.GetFingerprint()), SSRC: x.GetSsrc(),
 	}
 	t.Self = t.Fingerprint == e.own
 	switch a := (announcement{x, t, underWay}); {
@@ -65,7 +65,7 @@ func (e *engine) tell(a announcement) {
 
 // hear begins to receive a stream.
 func (e *engine) hear(now time.Time, r *room, a announcement) {
-	if len(e.s.streams) >= maxStreams || a.talk.SSRC < wire.MinAudioSSRC {
+	if len(e.s.streams) >= maxStreams || e.s.rx.SSRCs() >= maxHeardSSRCs || a.talk.SSRC < wire.MinAudioSSRC {
 		return
 	}
 	var expected time.Time
@@ -108,13 +108,16 @@ func (e *engine) dropStream(in *streamIn) {
 // advanceStreams asks for what is missing and forgets what is over.
 func (e *engine) advanceStreams(now time.Time) {
 	rtt, _ := e.s.stream.RTT()
-	paused := false
+	paused, bringing := false, 0
 	for ssrc, in := range e.s.streams {
 		e.nackSpace = in.missing(now, rtt, e.nackSpace[:0])
 		var report bool
 		e.nackSpace, report = in.pause(now, e.nackSpace)
 		paused = paused || report
-		if len(e.nackSpace) > 0 {
+		if in.stats.Got() > 0 {
+			bringing++
+		}
+		if len(e.nackSpace) > 0 && e.s.nacks.take(now, nacksPerSecond+nacksPerStream*e.s.bringing) {
 			if nack, err := wire.AppendNack(e.s.packet[:0], wire.SSRCPeer, ssrc, e.nackSpace); err == nil {
 				e.s.sendRTCP(nack)
 			}
@@ -123,8 +126,11 @@ func (e *engine) advanceStreams(now time.Time) {
 			e.dropStream(in)
 		}
 	}
+	e.s.bringing = bringing
 	if paused {
-		e.report(now)
+		if now.Sub(e.s.lastReport) >= reportsApart {
+			e.report(now)
+		}
 		e.doubtPath(now)
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"os"
@@ -106,20 +105,3 @@ func TestChatEndsWithABrokenInput(t *testing.T) {
 type brokenReader struct{ err error }
 
 func (r brokenReader) Read([]byte) (int, error) { return 0, r.err }
-
-func TestReadGivesUpWaiting(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		sh := new(shell)
-		pages := pager{shell: sh, follow: follow{client: new(peer.Client)}, left: 1}
-		began := time.Now()
-		err := sh.ask(t.Context(), pages.print)
-		if !errors.Is(err, errNoAnswer) || explain(err).exit != exitUnreachable || time.Since(began) != answerTimeout {
-			t.Errorf("got %v after %v", err, time.Since(began))
-		}
-		ctx, cancel := context.WithCancelCause(t.Context())
-		cancel(io.ErrClosedPipe)
-		if err := sh.ask(ctx, pages.print); !errors.Is(err, io.ErrClosedPipe) {
-			t.Errorf("with an ended context: %v", err)
-		}
-	})
-}

@@ -26,7 +26,19 @@
 // a "type": message, joined, join, leave, crowd, talk, receipt, who, room, ping, key, bench, lost, back, truncated, delay, error.
 // Times are RFC 3339 in UTC, durations are seconds. Where standard output carries audio (hear -o -), the objects go to
 // standard error instead. What came from others reaches no stream unescaped: text through
-// wire.Printable, JSON with \u escapes.
+// wire.Printable, JSON with \u escapes for the same characters, bidirectional overrides among them. Letters that are written from right to left stay.
+//
+// What others say cannot pass for somebody else's line or for Yodel's own. A message is one line: its line breaks are escaped. On a terminal, lines that
+// are longer than it is wide are cut into rows, and each row but the first begins with "  | ". A nick that has a colon, an asterisk, a comma or the
+// like stands in quotes, and so does the name of a room that is none.
+//
+// # A hostile daemon
+//
+// No command waits for an answer longer than 20 s (--timeout when that is longer), and for the first one not longer than --timeout. read without -f ends when nothing
+// is left: after a second in which nothing of the replay came it asks, because messages may have been erased that were promised, and then after 2, 4 and
+// 8 s more; of "the last
+// N" it prints N. Files are named by the user alone. What is remembered of a daemon (known_hosts, --state) has its name as the user gave it, its key, and a log
+// id of 16 bytes in hexadecimal digits. The rest is package peer's.
 //
 // Messages are written to standard output as they come together, in one write of up to some 32 KiB; none is held back for more to come.
 //

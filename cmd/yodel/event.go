@@ -43,9 +43,28 @@ func (sh *shell) messageLine(m *peer.Message, now time.Time) []byte {
 	}
 	line := make([]byte, 0, len(time.DateTime)+len(m.From)+len(text)+len(" : \n"))
 	line = appendClock(line, m.At, now)
-	line = append(append(line, ' '), wire.Printable(m.From)...)
+	line = append(append(line, ' '), shownNick(m.From)...)
 	line = append(append(line, ": "...), wire.Printable(text)...)
+	if sh.out.outTerminal {
+		return sh.out.fold(string(line))
+	}
 	return append(line, '\n')
+}
+
+// nickMarks are the characters that Yodel's own lines are made with.
+const nickMarks = `:*"(),;`
+
+// shownNick is a nick as it stands in a line for people: in quotes where it could pass for a part of the line ("bob: hi", "* bob left").
+func shownNick(nick string) string {
+	if nick == "" || strings.ContainsAny(nick, nickMarks) {
+		return quoted(nick)
+	}
+	return wire.Printable(nick)
+}
+
+// quoted is a name of others in quotes.
+func quoted(name string) string {
+	return `"` + strings.ReplaceAll(wire.Printable(name), `"`, `\"`) + `"`
 }
 
 // tellEvent prints what happens around the messages.
@@ -91,7 +110,7 @@ func (sh *shell) tellPresence(ev *peer.Presence, now time.Time) {
 	case ev.Joined && ev.Member.Address != "":
 		text += " (" + ev.Member.Address + ")"
 	}
-	sh.out.event(clock(now, now)+" * "+wire.Printable(ev.Member.Nick+text), o)
+	sh.out.event(clock(now, now)+" * "+shownNick(ev.Member.Nick)+wire.Printable(text), o)
 }
 
 // crowdEvery is how often people are told how many there are; scripts are told each time.
@@ -126,7 +145,7 @@ func (sh *shell) tellTalking(ev *peer.Talking, now time.Time) {
 			text += fmt.Sprintf("; %d of %d frames lost", ev.Lost, frames)
 		}
 	}
-	sh.out.event(clock(now, now)+" * "+wire.Printable(ev.Nick)+text, o)
+	sh.out.event(clock(now, now)+" * "+shownNick(ev.Nick)+text, o)
 }
 
 // tellJoined prints the line that starts every command which stays in a room.
@@ -171,7 +190,7 @@ func names(members []peer.Member, count int) string {
 	}
 	shown := make([]string, 0, maxNamed+1)
 	for _, m := range members[:min(len(members), maxNamed)] {
-		shown = append(shown, wire.Printable(m.Nick))
+		shown = append(shown, shownNick(m.Nick))
 	}
 	if more := count - len(shown); more > 0 {
 		shown = append(shown, "and "+strconv.Itoa(more)+" more")

@@ -48,66 +48,13 @@ func (sh *shell) readOnce(ctx context.Context, r reading) error {
 	if err != nil {
 		return err
 	}
-	pages := pager{shell: sh, follow: follow{client: client, mark: r.mark}, left: joined.Replay, newest: joined.Newest}
+	pages := newPager(sh, follow{client: client, mark: r.mark}, r.start, joined)
 	for pages.left > 0 {
 		if err := sh.ask(ctx, pages.print); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// pager prints the messages that were there when the room was joined.
-type pager struct {
-	*shell
-	follow
-	left   uint64 // how many are to come …
-	newest uint64 // … up to this one
-}
-
-// print waits for messages of the room log and prints those that belong to it.
-func (p *pager) print(ctx context.Context) error {
-	for before := p.left; p.left == before; {
-		group, err := nextEvents(ctx, p.client)
-		if err != nil {
-			return err
-		}
-		if err := p.tellAll(p.follow, p.wanted(group)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// wanted gives those of the events that are to be printed, and counts them.
-func (p *pager) wanted(group []peer.Event) (messages []peer.Event) {
-	for _, ev := range group {
-		m, ok := ev.(*peer.Message)
-		switch {
-		case !ok || m.Transient || p.left == 0:
-			continue
-		case m.Pos <= p.newest:
-			messages = append(messages, m)
-			p.left--
-		}
-		if m.Pos >= p.newest {
-			p.left = 0
-		}
-	}
-	return messages
-}
-
-// nextEvents waits for what happens.
-func nextEvents(ctx context.Context, client *peer.Client) ([]peer.Event, error) {
-	select {
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	case group, ok := <-client.EventGroups():
-		if !ok {
-			return nil, gone(client)
-		}
-		return group, nil
-	}
 }
 
 // follow prints what is there and what comes, until the context or the session ends or nobody reads the output.

@@ -144,20 +144,12 @@ func jsonLine(object any) []byte {
 		panic("yodel: " + err.Error())
 	}
 	line := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-	out := make([]byte, 0, len(line)+1)
-	for _, r := range string(line) {
-		if s := string(r); wire.Printable(s) == s {
-			out = append(out, s...)
-		} else {
-			out = appendEscaped(out, r)
-		}
-	}
-	return append(out, '\n')
+	return append([]byte(wire.Escape(string(line), appendEscaped)), '\n')
 }
 
-func appendEscaped(out []byte, r rune) []byte {
-	units := utf16.AppendRune(nil, r)
-	for _, u := range units {
+// appendEscaped appends one character of UTF-8.
+func appendEscaped(out []byte, char string) []byte {
+	for _, u := range utf16.Encode([]rune(char)) {
 		hex := strconv.FormatUint(uint64(u)|1<<16, 16)
 		out = append(append(out, `\u`...), hex[1:]...)
 	}

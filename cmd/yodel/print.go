@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -19,6 +20,8 @@ type printer struct {
 	quiet bool // no remarks
 	audio bool // standard output carries audio: objects go to standard error, and remarks give way to them
 
+	outTerminal, errTerminal bool // lines are folded
+
 	writing sync.Mutex // held during writes to stdout; taken before mu
 	stdout  io.Writer
 	held    []byte // for stdout, not written yet; guarded by writing
@@ -30,12 +33,20 @@ type printer struct {
 }
 
 func newPrinter(stdout, stderr io.Writer) *printer {
-	return &printer{stdout: stdout, stderr: stderr}
+	return &printer{stdout: stdout, stderr: stderr, outTerminal: isTerminal(stdout), errTerminal: isTerminal(stderr)}
 }
 
-// line writes a line to standard output as it is.
+// fold ends a line for standard output, folded if that is a terminal.
+func (p *printer) fold(line string) []byte {
+	if !p.outTerminal {
+		return append([]byte(line), '\n')
+	}
+	return fold(nil, line, terminalWidth(p.stdout))
+}
+
+// line writes a line to standard output.
 func (p *printer) line(text string) {
-	p.write([]byte(text + "\n"))
+	p.write(p.fold(text))
 }
 
 // write writes bytes to standard output, after those that are held.
@@ -131,7 +142,16 @@ func (p *printer) errorLine(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.clear()
-	_, _ = fmt.Fprintln(p.stderr, text)
+	_, _ = p.stderr.Write(p.foldError(text))
+}
+
+// foldError ends a line for standard error, folded if that is a terminal.
+func (p *printer) foldError(text string) []byte {
+	width := 0
+	if p.errTerminal {
+		width = terminalWidth(p.stderr)
+	}
+	return fold(nil, text, width)
 }
 
 // failure reports an error: lines on standard error and with --json an object.
@@ -201,7 +221,10 @@ func (p *printer) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.clear()
-	return p.stderr.Write(b)
+	if _, err := p.stderr.Write(p.foldError(strings.TrimSuffix(string(b), "\n"))); err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }
 
 // resultWriter is standard output as an io.Writer.

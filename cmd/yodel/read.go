@@ -115,23 +115,32 @@ func parsePosition(text string) (position, error) {
 // from makes it what the client library takes. A position without its log needs the log as it is now: it is
 // asked for by a join that nobody sees.
 func (s start) from(ctx context.Context, sh *shell, client *peer.Client) (peer.From, error) {
-	switch {
-	case s.all:
-		return peer.Last(math.MaxInt32), nil
-	case s.after == nil && !s.since.IsZero():
-		return peer.Since(s.since), nil
-	case s.after == nil && s.last == 0:
-		return peer.Live(), nil
-	case s.after == nil:
-		return peer.Last(s.last), nil
-	case len(s.after.log) > 0:
-		return peer.AfterPos(s.after.log, s.after.pos), nil
+	if s.after == nil || len(s.after.log) > 0 {
+		return s.again(nil), nil
 	}
 	joined, err := sh.join(ctx, client, peer.JoinOptions{From: peer.Live(), Observe: true})
 	if err != nil {
 		return peer.From{}, err
 	}
 	return peer.AfterPos(joined.LogID, s.after.pos), nil
+}
+
+// isLast tells that it is so many of the last messages.
+func (s start) isLast() bool { return !s.all && s.after == nil && s.since.IsZero() }
+
+// again is the same place when the log is known.
+func (s start) again(log []byte) peer.From {
+	switch {
+	case s.all:
+		return peer.Last(math.MaxInt32)
+	case s.after != nil && len(s.after.log) > 0:
+		return peer.AfterPos(s.after.log, s.after.pos)
+	case s.after != nil:
+		return peer.AfterPos(log, s.after.pos)
+	case !s.since.IsZero():
+		return peer.Since(s.since)
+	}
+	return peer.Last(s.last)
 }
 
 // tellTruncated says that the start of what was asked for is missing. Who asked for all gets what there is.

@@ -48,7 +48,11 @@ func roomLine(r peer.RoomInfo) string {
 	if r.Delay == 0 {
 		delay = "live"
 	}
-	text := fmt.Sprintf("%s  %s  %d here", wire.Printable(r.Room), delay, r.Members)
+	name := r.Room
+	if wire.CheckRoom(name) != nil { // no daemon should have it
+		name = quoted(name)
+	}
+	text := fmt.Sprintf("%s  %s  %d here", name, delay, r.Members)
 	if r.Talkers > 0 {
 		text += fmt.Sprintf(", %d talking", r.Talkers)
 	}

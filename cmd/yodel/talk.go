@@ -294,5 +294,5 @@ func (t *talker) tellEnd(talk *peer.Talk, r peer.Report) {
 }
 
 func shouted(nick, room string, r peer.Report) string {
-	return fmt.Sprintf("%s shouted %s in %s; %d of %d frames lost", wire.Printable(nick), tenth(r.Duration), wire.Printable(room), r.Lost, r.Frames)
+	return fmt.Sprintf("%s shouted %s in %s; %d of %d frames lost", shownNick(nick), tenth(r.Duration), wire.Printable(room), r.Lost, r.Frames)
 }

@@ -115,7 +115,7 @@ func (c *chat) setNick(ctx context.Context, nick string) error {
 		return err
 	})
 	if err == nil {
-		c.out.remark("you are now " + wire.Printable(shown))
+		c.out.remark("you are now " + shownNick(shown))
 	}
 	return err
 }

@@ -62,7 +62,7 @@ func whoObjectOf(room string, members []peer.Member, count int) whoObject {
 }
 
 func memberLine(m peer.Member, now time.Time) string {
-	fields := []string{wire.Printable(m.Nick), m.Fingerprint.String()}
+	fields := []string{shownNick(m.Nick), m.Fingerprint.String()}
 	if !m.Since.IsZero() {
 		fields = append(fields, "since "+clock(m.Since, now))
 	}

@@ -24,7 +24,8 @@
 // # Playout
 //
 // Playout has no clock and no goroutine. Its time is a timeline of samples at 48 kHz: the caller says at which
-// position a packet arrived, and pulls positions one after another. See Playout for the rules of anchoring, loss, lateness and drift.
+// position a packet arrived, and pulls positions one after another. Any packets may be pushed: what is held is bounded, and a talk has at most four
+// times as much decoded as it plays. See Playout for the rules of anchoring, loss, lateness and drift.
 //
 // # Concurrency
 //

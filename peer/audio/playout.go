@@ -54,6 +54,7 @@ type Packet struct {
 //
 //   - Consecutive packets follow each other sample by sample. A packet that is missing at its time is concealed, 60 ms in
 //     full and faded out at 100 ms; if it still comes it is dropped as late. The timeline goes on meanwhile, so that what follows is at its place.
+//   - A packet of which over three quarters lie within what was played is left out as late.
 //   - Timestamps that jump while sequence numbers do not are silence of that length (a talker who pauses).
 //   - Drift of the talker's clock: every 2 s the anchor is compared with the least (arrival − timestamp) of these 2 s. If it has come
 //     10 ms too early or 20 ms too late, one sample a packet is inserted or left out, where that is least heard, until the next comparison.
