@@ -6,10 +6,14 @@ PREFIX      ?= /usr/local
 BINDIR      ?= $(PREFIX)/bin
 UNITDIR     ?= $(PREFIX)/lib/systemd/system
 FUZZTIME    ?= 10s
+FUZZTOTAL   ?=
+TARGETS     ?= .
+FOR         ?= 10m
 BENCHTIME   ?= 1s
 TESTTIMEOUT ?= 5m
 SEED        ?= 1
 ROWS        ?=
+ATTACKS     ?=
 TRIALS      ?=
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
@@ -28,10 +32,10 @@ LINT         := .tools/golangci-lint-$(LINT_VERSION)
 PROTOC_GEN   := .tools/protoc-gen-go
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-build deps-test build demo test test-net test-log race fuzz lint bench bench-go bench-loss install generate clean
+.PHONY: help deps deps-build deps-test build demo test test-net test-log test-hostile race fuzz soak lint bench bench-go bench-loss install generate clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 deps: ## install what building and testing need and is missing
 	@.ci/deps build test
@@ -61,13 +65,20 @@ test-log: deps-test build ## try the room log of the programs out, all trials: c
 	cd cmd/internal/logtest && CI=true YODEL_BIN=$(abspath $(BIN)) YODEL_LOG_FORM=full YODEL_LOG_SEED=$(SEED) YODEL_LOG_TRIALS='$(TRIALS)' \
 		$(GO) test $(TAGS) -count=1 -timeout 40m
 
-# The service test, the network suite and the trials of the log drive the binaries and have no concurrency of their own to look at:
-# under the race detector they would only run `make test` again.
-race: deps-test ## run every test under the race detector but those that drive the binaries
-	$(GO) test $(TAGS) -race -timeout $(TESTTIMEOUT) $$($(GO) list $(TAGS) ./... | grep -Ev '/(systemd|nettest|logtest)$$')
+test-hostile: deps-test build ## floods and hostile clients at the daemon, all of them: SEED=7 ATTACKS='STUN|mixed' (about 5 min)
+	cd cmd/internal/hostile && CI=true YODEL_BIN=$(abspath $(BIN)) YODEL_HOSTILE_FORM=full YODEL_HOSTILE_SEED=$(SEED) YODEL_HOSTILE_ATTACKS='$(ATTACKS)' \
+		$(GO) test $(TAGS) -count=1 -timeout 20m
 
-fuzz: deps-build ## run every fuzz target for FUZZTIME each
-	@GO="$(GO)" .ci/fuzz $(FUZZTIME) $(TAGS)
+# The service test, the network suite, the trials of the log and the attacks drive the binaries and have no concurrency of their own to look at:
+# under the race detector they would only run `make test` again. The soak is load against the clock, which the detector slows.
+race: deps-test ## run every test under the race detector but those that drive the binaries
+	$(GO) test $(TAGS) -race -timeout $(TESTTIMEOUT) $$($(GO) list $(TAGS) ./... | grep -Ev '/(systemd|nettest|logtest|hostile|soak)$$')
+
+fuzz: deps-build ## run every fuzz target for FUZZTIME each, or all for FUZZTOTAL=60m together: TARGETS='Hub|Line'
+	@GO="$(GO)" TARGETS='$(TARGETS)' .ci/fuzz $(if $(FUZZTOTAL),total=$(FUZZTOTAL),$(FUZZTIME)) $(TAGS)
+
+soak: deps-build build ## mixed load with faults on the daemon for FOR=10m, as a table: memory, descriptors flat, nothing lost
+	$(GO) run $(TAGS) ./cmd/internal/soak -bin $(BIN) -for $(FOR) -seed $(SEED)
 
 lint: deps-build $(LINT) ## check format, vet, the build without cgo, linters, the unit
 	@out=$$(gofmt -l .); test -z "$$out" || { echo "gofmt would change:"; echo "$$out"; exit 1; }

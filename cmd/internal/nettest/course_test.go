@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"yodel/cmd/internal/programs"
+	"yodel/cmd/internal/speech"
 )
 
 // settle is how long each step may take that is over at once on a good network.
@@ -51,10 +52,10 @@ func (c *course) within(step func(context.Context) error) error {
 
 // gather brings alice and bob into the room and starts what sends the lines and the voice.
 func (c *course) gather() (err error) {
-	if c.voice, err = newVoice(c.row.length(), settings.SeedOf(c.row.name)); err != nil {
+	if c.voice, err = speech.New(c.row.length(), settings.SeedOf(c.row.name)); err != nil {
 		return err
 	}
-	if err := save(filepath.Join(c.dir, "voice.wav"), c.voice); err != nil {
+	if err := speech.Save(filepath.Join(c.dir, "voice.wav"), c.voice); err != nil {
 		return err
 	}
 	joined := func(p *programs.Process) error {

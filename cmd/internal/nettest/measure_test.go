@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"yodel/cmd/internal/programs"
+	"yodel/cmd/internal/speech"
 )
 
 // measure takes what came of a course into its outcome.
@@ -61,21 +62,21 @@ func (c *course) frames() {
 			heard += e.Frames - e.Lost // Lost counts what came late, too
 		}
 	}
-	c.out.frames = len(c.voice) / frame
+	c.out.frames = len(c.voice) / speech.Frame
 	c.out.framesLost = max(0, c.out.frames-heard)
 }
 
 // sound looks into the file that bob has made.
 func (c *course) sound() error {
-	heard, err := load(filepath.Join(c.dir, "heard.wav"))
+	heard, err := speech.Load(filepath.Join(c.dir, "heard.wav"))
 	if err != nil {
 		return err
 	}
 	var sound bool
-	if c.out.gap, sound = longestGap(heard); !sound {
-		return fmt.Errorf("bob heard nothing in %v", time.Duration(len(heard)/frame)*frameTime)
+	if c.out.gap, sound = speech.LongestGap(heard); !sound {
+		return fmt.Errorf("bob heard nothing in %v", time.Duration(len(heard)/speech.Frame)*speech.FrameTime)
 	}
-	c.out.score = compare(c.voice, heard)
+	c.out.score = speech.Compare(c.voice, heard)
 	c.out.scored = true
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"yodel/cmd/internal/speech"
 	"yodel/peer/audio/score"
 )
 
@@ -75,7 +76,7 @@ func (o *outcome) judge(b bars) {
 	if b.gap > 0 && o.gap > b.gap {
 		o.fault(fmt.Errorf("a gap of %v in the voice, at most %v", o.gap, b.gap))
 	}
-	if lost := time.Duration(o.framesLost) * frameTime; b.holes && b.gap > 0 && lost > b.gap { // a voice that never came back has no gap
+	if lost := time.Duration(o.framesLost) * speech.FrameTime; b.holes && b.gap > 0 && lost > b.gap { // a voice that never came back has no gap
 		o.fault(fmt.Errorf("%v of the voice lost, at most %v", lost, b.gap))
 	}
 	if !b.sessions && o.sessionsLost > 0 {

@@ -9,25 +9,6 @@ import (
 	"yodel/peer/audio/score"
 )
 
-// The suite sees a gap of its length, and none where there is none: the voice has no pauses of its own.
-func TestGapsAreFound(t *testing.T) {
-	voice, err := newVoice(4*time.Second, 3)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if gap, sound := longestGap(voice); gap != 0 || !sound {
-		t.Errorf("a gap of %v in the voice itself", gap)
-	}
-	clear(voice[50*frame : 50*frame+7*frame])
-	clear(voice[120*frame : 120*frame+3*frame])
-	if gap, _ := longestGap(voice); gap != 7*frameTime {
-		t.Errorf("a gap of %v, want %v", gap, 7*frameTime)
-	}
-	if _, sound := longestGap(make([]int16, 10*frame)); sound {
-		t.Error("sound in silence")
-	}
-}
-
 // An outcome fails by its bars, one by one.
 func TestBars(t *testing.T) {
 	good := outcome{frames: 1000, framesLost: 1, gap: 20 * time.Millisecond, score: score.Score{FwSNRseg: 18}}
