@@ -192,7 +192,10 @@ func (r *reader) single(name string, id int64, after uint64) (page []Entry, last
 
 // entry reads one entry; none: it is damaged.
 func (r *reader) entry(name string, pos uint64) ([]Entry, error) {
-	es, _, err := r.rows(name, pos-1, r.stmt.one, int64(pos))
+	es, last, err := r.rows(name, pos-1, r.stmt.one, int64(pos))
+	if err == nil && last != pos { // an index has it, so noise has taken its place
+		err = errNoRow
+	}
 	if damaged(err) {
 		r.skip(name, pos, err)
 		return nil, nil

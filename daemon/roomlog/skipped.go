@@ -2,11 +2,15 @@ package roomlog
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 )
 
 // errChecksum is an entry that is not as it was written.
 var errChecksum = errors.New("its checksum is wrong")
+
+// errNoRow is an entry that an index has and the table has not.
+var errNoRow = fmt.Errorf("%w: its row is not there", ErrCorrupt)
 
 // maxSkipped is how many damaged entries are told apart.
 const maxSkipped = 1000
