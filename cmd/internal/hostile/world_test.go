@@ -89,12 +89,7 @@ func (w *world) daemonRuns() bool {
 
 // end kills what still runs, and tells after a failure what the programs said.
 func (w *world) end() {
-	for _, p := range w.procs {
-		p.Kill()
-		if w.t.Failed() {
-			w.t.Logf("%s (%v): %s", p.Name, p.Cmd.ProcessState, p.LastWords())
-		}
-	}
+	programs.End(w.t, w.procs)
 }
 
 // peer starts a command of yodel as somebody.
@@ -130,19 +125,10 @@ func (w *world) start(name string, args ...string) (*programs.Process, error) {
 
 // within runs a step with the time that steps have.
 func (w *world) within(step func(context.Context) error) error {
-	ctx, cancel := context.WithTimeoutCause(w.ctx, settle, fmt.Errorf("not within %v", settle))
-	defer cancel()
-	return step(ctx)
+	return programs.Within(w.ctx, settle, step)
 }
 
 // pause lets time pass: how long an attack goes on is part of it.
 func (w *world) pause(d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-w.ctx.Done():
-		return context.Cause(w.ctx)
-	}
+	return programs.Pause(w.ctx, d)
 }

@@ -93,12 +93,7 @@ func (w *world) lose(share float64) {
 func (w *world) end() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, p := range w.procs {
-		p.Kill()
-		if w.t.Failed() {
-			w.t.Logf("%s (%v): %s", p.Name, p.Cmd.ProcessState, p.LastWords())
-		}
-	}
+	programs.End(w.t, w.procs)
 }
 
 // launch starts a daemon and does not wait for anything. It becomes the world's daemon.
@@ -156,21 +151,12 @@ func (w *world) alive() bool {
 
 // within runs a step with a limit.
 func (w *world) within(limit time.Duration, step func(context.Context) error) error {
-	ctx, cancel := context.WithTimeoutCause(w.ctx, limit, fmt.Errorf("not within %v", limit))
-	defer cancel()
-	return step(ctx)
+	return programs.Within(w.ctx, limit, step)
 }
 
 // pause lets time pass.
 func (w *world) pause(d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-w.ctx.Done():
-		return context.Cause(w.ctx)
-	}
+	return programs.Pause(w.ctx, d)
 }
 
 // start starts a command; it is killed at the trial's end or limit. input is its standard input; nil: a pipe.

@@ -84,12 +84,7 @@ func namespace(t *testing.T) *netem.Namespace {
 
 // end kills what still runs, and tells after a failure what the programs said.
 func (w *world) end() {
-	for _, p := range w.procs {
-		p.Kill()
-		if w.t.Failed() {
-			w.t.Logf("%s (%v): %s", p.Name, p.Cmd.ProcessState, p.LastWords())
-		}
-	}
+	programs.End(w.t, w.procs)
 }
 
 // startDaemon starts the daemon, the first time or again, at the same address and with the same state.
@@ -150,14 +145,7 @@ func (w *world) start(ns *netem.Namespace, name string, input *os.File, args ...
 
 // pause lets time pass: the length of a black-out is part of a row.
 func (w *world) pause(d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-w.ctx.Done():
-		return context.Cause(w.ctx)
-	}
+	return programs.Pause(w.ctx, d)
 }
 
 // blackout takes the network away from a site for a while.
