@@ -135,7 +135,7 @@ const (
 	highWater = 128 << 10
 	// maxHeld bounds what all sessions together have sent that is incomplete or waits to be taken, beyond 80 KiB for each (stream.HeldAlone); a session
 	// may have as much of it as is left. What finds no room is not acknowledged, and comes again.
-	maxHeld = 2 << 20
+	maxHeld = 1 << 20
 	// maxQueued is how many may wait in all. A session that is so far behind with what it must be told is ended (BYE wire.ByeSlow), and counted as
 	// "session too far behind", as with the three that follow.
 	maxQueued = 4 << 20
@@ -173,7 +173,7 @@ const (
 	// maxUnstored is how many bytes of messages may wait for the disk, each with unstoredEach for the accounts, before a session that has unstoredAlone
 	// of them is not asked what else it wants. It is more than the room log puts into one transaction.
 	// Counted as "publish made to wait".
-	maxUnstored, unstoredAlone, unstoredEach = 2 << 20, 32 << 10, 512
+	maxUnstored, unstoredAlone, unstoredEach = 1 << 20, 16 << 10, 512
 	// maxReason is the longest text of a refusal, in bytes: a few hundred go into each datagram.
 	maxReason = 300
 )
