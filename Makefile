@@ -53,10 +53,11 @@ build: deps-build ## build bin/yodel and bin/yodeld
 demo: build ## shout into a room of one's own on this machine and measure the echo
 	$(GO) run $(TAGS) ./cmd/internal/demo -bin $(BIN)
 
-# The attacks want the machine for themselves, and would have other tests miss their times.
+# The suites that drive the programs want the machine for themselves: they measure times, and would have other tests miss theirs.
+SUITES := /(systemd|nettest|logtest|hostile|soak)$$$$
 test: deps-test build ## run every test, those of the installed service too
-	$(GO) test $(TAGS) -timeout $(TESTTIMEOUT) $$($(GO) list $(TAGS) ./... | grep -v '/hostile$$')
-	$(GO) test $(TAGS) -timeout $(TESTTIMEOUT) ./cmd/internal/hostile
+	$(GO) test $(TAGS) -timeout $(TESTTIMEOUT) $$($(GO) list $(TAGS) ./... | grep -Ev '$(SUITES)')
+	$(GO) test $(TAGS) -timeout $(TESTTIMEOUT) -p 1 $$($(GO) list $(TAGS) ./... | grep -E '$(SUITES)')
 
 # With the package as its folder go test shows what it prints; CI=true: it fails where it cannot run.
 test-net: deps-test build ## run the programs on bad networks, all rows: SEED=7 ROWS='loss|NAT' (about 5 min)
@@ -74,7 +75,7 @@ test-hostile: deps-test build ## floods and hostile clients at the daemon, all o
 # The service test, the network suite, the trials of the log and the attacks drive the binaries and have no concurrency of their own to look at:
 # under the race detector they would only run `make test` again. The soak is load against the clock, which the detector slows.
 race: deps-test ## run every test under the race detector but those that drive the binaries
-	$(GO) test $(TAGS) -race -timeout $(TESTTIMEOUT) $$($(GO) list $(TAGS) ./... | grep -Ev '/(systemd|nettest|logtest|hostile|soak)$$')
+	$(GO) test $(TAGS) -race -timeout $(TESTTIMEOUT) $$($(GO) list $(TAGS) ./... | grep -Ev '$(SUITES)')
 
 fuzz: deps-build ## run every fuzz target for FUZZTIME each, or all for FUZZTOTAL=60m together: TARGETS='Hub|Line'
 	@GO="$(GO)" TARGETS='$(TARGETS)' .ci/fuzz $(if $(FUZZTOTAL),total=$(FUZZTOTAL),$(FUZZTIME)) $(TAGS)

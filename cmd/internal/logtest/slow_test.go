@@ -18,16 +18,24 @@ import (
 )
 
 const (
-	syncDelay   = 5 * time.Millisecond
+	syncDelay   = 50 * time.Millisecond
 	slowSpan    = 2 * time.Second
 	manySenders = 16
 	growth      = 4.0 // of the rate, from one sender to many
 	echoRoom    = "echo"
 	tick        = 10 * time.Millisecond // half of the daemon's grid: how early or late a packet may leave by intent
-	maxLate     = tick + 10*time.Millisecond
 )
 
-// slowDisk makes every sync of the daemon 5 ms longer. Its other system calls are not stopped (--seccomp-bpf): under strace without the delay, and
+// maxLate is how late the voice may be at the 99th percentile: the bar, or in the short form, which runs on machines that others use, what is still less
+// than a sync: a voice that waits for the disk is later.
+func maxLate() time.Duration {
+	if settings.Full {
+		return tick + 10*time.Millisecond
+	}
+	return syncDelay - tick
+}
+
+// slowDisk makes every sync of the daemon 50 ms longer. Its other system calls are not stopped (--seccomp-bpf): under strace without the delay, and
 // without strace, the voice is as late (5 to 13 ms at the 99th percentile), but for what others do on the machine. So the best of
 // three counts.
 func slowDisk(w *world) (figures string, err error) {
@@ -100,8 +108,8 @@ func onTime(a *load.Audio) (err error) {
 	if a.Expected == 0 || a.Lost > 0 || a.False > 0 {
 		err = fmt.Errorf("of %d voice packets %d are lost and %d false", a.Expected, a.Lost, a.False)
 	}
-	if late := a.Latency.P99.Duration(); late > maxLate {
-		err = errors.Join(err, fmt.Errorf("voice is late by %v at the 99th percentile, at most %v", late, maxLate))
+	if late := a.Latency.P99.Duration(); late > maxLate() {
+		err = errors.Join(err, fmt.Errorf("voice is late by %v at the 99th percentile, at most %v", late, maxLate()))
 	}
 	return err
 }

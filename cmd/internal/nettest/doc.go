@@ -23,5 +23,5 @@
 //	YODEL_BIN=DIR        the folder of yodel and yodeld (else they are built)
 //
 // Every wait has a limit: the row's, within which all programs must have ended. Rows run beside each other, as they mostly wait; only
-// that which measures processor time runs alone. Needs root and what package netem needs.
+// that which measures a set-up runs alone. Needs root and what package netem needs.
 package nettest

@@ -167,7 +167,7 @@ func restarts() []row {
 
 func setups() []row {
 	return []row{
-		{name: "set-up, RTT 400 ms", course: setUpTrips, short: true},
+		{name: "set-up, RTT 400 ms", course: setUpTrips, alone: true, short: true},
 		{name: "set-up, CPU", course: setUpTime, alone: true, short: true},
 	}
 }

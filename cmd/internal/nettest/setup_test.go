@@ -17,9 +17,24 @@ const (
 	oneWay   = 200 * time.Millisecond
 	trials   = 7
 	maxTrips = 4
-	tripSlop = 60 * time.Millisecond // the emulator's timers and the scheduler, over all trips
-	maxCPU   = 10 * time.Millisecond
 )
+
+// tripSlop is for the emulator's timers and the scheduler, over all trips. The short form runs on machines that others use: it finds half a trip
+// more, not how fast the machine is.
+func tripSlop() time.Duration {
+	if settings.Full {
+		return 60 * time.Millisecond
+	}
+	return oneWay
+}
+
+// maxCPU is what a set-up may take of the processor: the bar, or in the short form three times as much.
+func maxCPU() time.Duration {
+	if settings.Full {
+		return 10 * time.Millisecond
+	}
+	return 30 * time.Millisecond
+}
 
 // setUp is one `yodel send` on an idle machine: from the start of the process to the receipt, and what the process took.
 type setUp struct {
@@ -67,7 +82,8 @@ func try(w *world, out *outcome, of func(setUp) time.Duration) (all []time.Durat
 
 func toReceipt(s setUp) time.Duration { return s.receipt }
 
-// setUpTrips measures how many round trips lie between nothing and the receipt: the time with delay less that without.
+// setUpTrips measures how many round trips lie between nothing and the receipt: the time with delay less that without, each the least of all trials, as
+// what others do on the machine only adds to it.
 func setUpTrips(w *world, _ row, out *outcome) error {
 	base, _, err := try(w, out, toReceipt)
 	if err != nil {
@@ -80,10 +96,10 @@ func setUpTrips(w *world, _ row, out *outcome) error {
 	if err != nil {
 		return err
 	}
-	took := far[trials/2] - base[trials/2]
+	took := far[0] - base[0]
 	trips := float64(took) / float64(2*oneWay)
 	out.note = fmt.Sprintf("%.2f RTT, %d packets there and %d back", trips, last.there, last.back)
-	if took > maxTrips*2*oneWay+tripSlop {
+	if took > maxTrips*2*oneWay+tripSlop() {
 		return fmt.Errorf("set-up takes %.2f RTT, at most %d", trips, maxTrips)
 	}
 	return nil
@@ -114,8 +130,8 @@ func setUpTime(w *world, _ row, out *outcome) error {
 	}
 	start, whole := idle[0], all[0]
 	out.note = fmt.Sprintf("%.1f ms of processor time (median %.1f), %.1f of them to start", float64(whole)/1e6, float64(all[trials/2])/1e6, float64(start)/1e6)
-	if cpu := whole - start; cpu > maxCPU {
-		return fmt.Errorf("set-up takes %v of processor time, at most %v", cpu, maxCPU)
+	if cpu := whole - start; cpu > maxCPU() {
+		return fmt.Errorf("set-up takes %v of processor time, at most %v", cpu, maxCPU())
 	}
 	return nil
 }
