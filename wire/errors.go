@@ -8,5 +8,6 @@ var (
 	ErrNick     = errors.New("illegal nick")
 	ErrType     = errors.New("illegal media type")
 	ErrMessage  = errors.New("malformed message")
+	ErrInvite   = errors.New("malformed invite")
 	ErrFeedback = errors.New("malformed feedback")
 )

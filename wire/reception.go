@@ -52,6 +52,14 @@ func (r *Reception) Received(seq uint64, timestamp uint32, arrived time.Time) {
 // Got is how many packets came.
 func (r *Reception) Got() uint64 { return r.got }
 
+// Jitter is the interarrival jitter (RFC 3550, 6.4.1) as a time.
+func (r *Reception) Jitter() time.Duration {
+	if r.Clock == 0 {
+		return 0
+	}
+	return time.Duration(r.jitter / float64(r.Clock) * float64(time.Second))
+}
+
 // SenderReport notes that a sender report with this NTP timestamp came.
 func (r *Reception) SenderReport(now time.Time, ntp uint64) {
 	r.senderTime, r.senderAt = uint32(ntp>>16), now

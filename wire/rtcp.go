@@ -19,6 +19,8 @@ const (
 	ByeFull     = "too many sessions"
 	ByeFault    = "internal error"
 	ByeUnsent   = "acknowledged what was never sent"
+	ByeKicked   = "kicked"
+	ByeAccess   = "access withdrawn"
 	ByeReplaced = "replaced by a new session" // in presence only
 )
 

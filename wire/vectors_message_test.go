@@ -76,6 +76,8 @@ func vectorMessages() []struct {
 		{"Rooms", &Message_Rooms{Rooms: &Rooms{Request: 9}}},
 		{"RoomList", &Message_RoomList{RoomList: &RoomList{Request: 9, Rooms: []*RoomInfo{info}, Count: 1}}},
 		{"RoomInfo", &Message_RoomInfo{RoomInfo: info}},
+		{"Succeed", &Message_Succeed{Succeed: &Succeed{Request: 10, Key: bytes.Repeat([]byte{0x30}, 91), Signature: bytes.Repeat([]byte{0x31}, 70)}}},
+		{"Succeeded", &Message_Succeeded{Succeeded: &Succeeded{Request: 10}}},
 	}
 }
 

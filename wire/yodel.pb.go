@@ -144,6 +144,8 @@ type Message struct {
 	//	*Message_RoomList
 	//	*Message_RoomInfo
 	//	*Message_TalkReport
+	//	*Message_Succeed
+	//	*Message_Succeeded
 	Kind          isMessage_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -420,6 +422,24 @@ func (x *Message) GetTalkReport() *TalkReport {
 	return nil
 }
 
+func (x *Message) GetSucceed() *Succeed {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_Succeed); ok {
+			return x.Succeed
+		}
+	}
+	return nil
+}
+
+func (x *Message) GetSucceeded() *Succeeded {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_Succeeded); ok {
+			return x.Succeeded
+		}
+	}
+	return nil
+}
+
 type isMessage_Kind interface {
 	isMessage_Kind()
 }
@@ -528,6 +548,14 @@ type Message_TalkReport struct {
 	TalkReport *TalkReport `protobuf:"bytes,26,opt,name=talk_report,json=talkReport,proto3,oneof"`
 }
 
+type Message_Succeed struct {
+	Succeed *Succeed `protobuf:"bytes,27,opt,name=succeed,proto3,oneof"`
+}
+
+type Message_Succeeded struct {
+	Succeeded *Succeeded `protobuf:"bytes,28,opt,name=succeeded,proto3,oneof"`
+}
+
 func (*Message_Hello) isMessage_Kind() {}
 
 func (*Message_Welcome) isMessage_Kind() {}
@@ -580,6 +608,10 @@ func (*Message_RoomInfo) isMessage_Kind() {}
 
 func (*Message_TalkReport) isMessage_Kind() {}
 
+func (*Message_Succeed) isMessage_Kind() {}
+
+func (*Message_Succeeded) isMessage_Kind() {}
+
 // Hello is the first message of a peer.
 type Hello struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -587,6 +619,7 @@ type Hello struct {
 	Software      string                 `protobuf:"bytes,2,opt,name=software,proto3" json:"software,omitempty"`                    // name/version, for people
 	Nick          string                 `protobuf:"bytes,3,opt,name=nick,proto3" json:"nick,omitempty"`                            // wished nick; empty: none yet
 	SessionId     []byte                 `protobuf:"bytes,4,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"` // of the session to be resumed; empty: a new one
+	Invite        []byte                 `protobuf:"bytes,5,opt,name=invite,proto3" json:"invite,omitempty"`                        // the token of an invite, 16 bytes; empty: none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -645,6 +678,13 @@ func (x *Hello) GetNick() string {
 func (x *Hello) GetSessionId() []byte {
 	if x != nil {
 		return x.SessionId
+	}
+	return nil
+}
+
+func (x *Hello) GetInvite() []byte {
+	if x != nil {
+		return x.Invite
 	}
 	return nil
 }
@@ -2632,11 +2672,117 @@ func (x *RoomInfo) GetNewest() uint64 {
 	return 0
 }
 
+// Succeed gives what the session's identity has (its admission, its roles, its nicks) to another key; this one may not come in any more.
+type Succeed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Request       uint64                 `protobuf:"varint,1,opt,name=request,proto3" json:"request,omitempty"`
+	Key           []byte                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`             // the new key's SubjectPublicKeyInfo, DER
+	Signature     []byte                 `protobuf:"bytes,3,opt,name=signature,proto3" json:"signature,omitempty"` // the new key's, ECDSA with SHA-256, DER: of "yodel succeed", a zero byte, the daemon's fingerprint and the old key's
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Succeed) Reset() {
+	*x = Succeed{}
+	mi := &file_wire_yodel_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Succeed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Succeed) ProtoMessage() {}
+
+func (x *Succeed) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_yodel_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Succeed.ProtoReflect.Descriptor instead.
+func (*Succeed) Descriptor() ([]byte, []int) {
+	return file_wire_yodel_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *Succeed) GetRequest() uint64 {
+	if x != nil {
+		return x.Request
+	}
+	return 0
+}
+
+func (x *Succeed) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *Succeed) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+// Succeeded answers Succeed, when that is stored.
+type Succeeded struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Request       uint64                 `protobuf:"varint,1,opt,name=request,proto3" json:"request,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Succeeded) Reset() {
+	*x = Succeeded{}
+	mi := &file_wire_yodel_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Succeeded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Succeeded) ProtoMessage() {}
+
+func (x *Succeeded) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_yodel_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Succeeded.ProtoReflect.Descriptor instead.
+func (*Succeeded) Descriptor() ([]byte, []int) {
+	return file_wire_yodel_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *Succeeded) GetRequest() uint64 {
+	if x != nil {
+		return x.Request
+	}
+	return 0
+}
+
 var File_wire_yodel_proto protoreflect.FileDescriptor
 
 const file_wire_yodel_proto_rawDesc = "" +
 	"\n" +
-	"\x10wire/yodel.proto\x12\x05yodel\"\xde\b\n" +
+	"\x10wire/yodel.proto\x12\x05yodel\"\xbc\t\n" +
 	"\aMessage\x12$\n" +
 	"\x05hello\x18\x01 \x01(\v2\f.yodel.HelloH\x00R\x05hello\x12*\n" +
 	"\awelcome\x18\x02 \x01(\v2\x0e.yodel.WelcomeH\x00R\awelcome\x12*\n" +
@@ -2667,14 +2813,17 @@ const file_wire_yodel_proto_rawDesc = "" +
 	"\troom_list\x18\x18 \x01(\v2\x0f.yodel.RoomListH\x00R\broomList\x12.\n" +
 	"\troom_info\x18\x19 \x01(\v2\x0f.yodel.RoomInfoH\x00R\broomInfo\x124\n" +
 	"\vtalk_report\x18\x1a \x01(\v2\x11.yodel.TalkReportH\x00R\n" +
-	"talkReportB\x06\n" +
-	"\x04kind\"r\n" +
+	"talkReport\x12*\n" +
+	"\asucceed\x18\x1b \x01(\v2\x0e.yodel.SucceedH\x00R\asucceed\x120\n" +
+	"\tsucceeded\x18\x1c \x01(\v2\x10.yodel.SucceededH\x00R\tsucceededB\x06\n" +
+	"\x04kind\"\x8a\x01\n" +
 	"\x05Hello\x12\x1a\n" +
 	"\bversions\x18\x01 \x03(\rR\bversions\x12\x1a\n" +
 	"\bsoftware\x18\x02 \x01(\tR\bsoftware\x12\x12\n" +
 	"\x04nick\x18\x03 \x01(\tR\x04nick\x12\x1d\n" +
 	"\n" +
-	"session_id\x18\x04 \x01(\fR\tsessionId\"\xaf\x01\n" +
+	"session_id\x18\x04 \x01(\fR\tsessionId\x12\x16\n" +
+	"\x06invite\x18\x05 \x01(\fR\x06invite\"\xaf\x01\n" +
 	"\aWelcome\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x1a\n" +
 	"\bsoftware\x18\x02 \x01(\tR\bsoftware\x12\x1a\n" +
@@ -2827,7 +2976,13 @@ const file_wire_yodel_proto_rawDesc = "" +
 	"\alead_ms\x18\x03 \x01(\rR\x06leadMs\x12\x18\n" +
 	"\amembers\x18\x04 \x01(\rR\amembers\x12\x18\n" +
 	"\atalkers\x18\x05 \x01(\rR\atalkers\x12\x16\n" +
-	"\x06newest\x18\x06 \x01(\x04R\x06newest*\xb7\x02\n" +
+	"\x06newest\x18\x06 \x01(\x04R\x06newest\"S\n" +
+	"\aSucceed\x12\x18\n" +
+	"\arequest\x18\x01 \x01(\x04R\arequest\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\fR\x03key\x12\x1c\n" +
+	"\tsignature\x18\x03 \x01(\fR\tsignature\"%\n" +
+	"\tSucceeded\x12\x18\n" +
+	"\arequest\x18\x01 \x01(\x04R\arequest*\xb7\x02\n" +
 	"\x04Code\x12\x14\n" +
 	"\x10CODE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fCODE_VERSION\x10\x01\x12\x0f\n" +
@@ -2864,7 +3019,7 @@ func file_wire_yodel_proto_rawDescGZIP() []byte {
 }
 
 var file_wire_yodel_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_wire_yodel_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_wire_yodel_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_wire_yodel_proto_goTypes = []any{
 	(Code)(0),             // 0: yodel.Code
 	(*Message)(nil),       // 1: yodel.Message
@@ -2897,6 +3052,8 @@ var file_wire_yodel_proto_goTypes = []any{
 	(*Rooms)(nil),         // 28: yodel.Rooms
 	(*RoomList)(nil),      // 29: yodel.RoomList
 	(*RoomInfo)(nil),      // 30: yodel.RoomInfo
+	(*Succeed)(nil),       // 31: yodel.Succeed
+	(*Succeeded)(nil),     // 32: yodel.Succeeded
 }
 var file_wire_yodel_proto_depIdxs = []int32{
 	2,  // 0: yodel.Message.hello:type_name -> yodel.Hello
@@ -2925,19 +3082,21 @@ var file_wire_yodel_proto_depIdxs = []int32{
 	29, // 23: yodel.Message.room_list:type_name -> yodel.RoomList
 	30, // 24: yodel.Message.room_info:type_name -> yodel.RoomInfo
 	22, // 25: yodel.Message.talk_report:type_name -> yodel.TalkReport
-	0,  // 26: yodel.Refused.code:type_name -> yodel.Code
-	7,  // 27: yodel.Join.after:type_name -> yodel.After
-	12, // 28: yodel.Joined.members:type_name -> yodel.Member
-	20, // 29: yodel.Joined.talking:type_name -> yodel.TalkStart
-	14, // 30: yodel.Presence.events:type_name -> yodel.PresenceEvent
-	12, // 31: yodel.PresenceEvent.member:type_name -> yodel.Member
-	12, // 32: yodel.Members.members:type_name -> yodel.Member
-	30, // 33: yodel.RoomList.rooms:type_name -> yodel.RoomInfo
-	34, // [34:34] is the sub-list for method output_type
-	34, // [34:34] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	31, // 26: yodel.Message.succeed:type_name -> yodel.Succeed
+	32, // 27: yodel.Message.succeeded:type_name -> yodel.Succeeded
+	0,  // 28: yodel.Refused.code:type_name -> yodel.Code
+	7,  // 29: yodel.Join.after:type_name -> yodel.After
+	12, // 30: yodel.Joined.members:type_name -> yodel.Member
+	20, // 31: yodel.Joined.talking:type_name -> yodel.TalkStart
+	14, // 32: yodel.Presence.events:type_name -> yodel.PresenceEvent
+	12, // 33: yodel.PresenceEvent.member:type_name -> yodel.Member
+	12, // 34: yodel.Members.members:type_name -> yodel.Member
+	30, // 35: yodel.RoomList.rooms:type_name -> yodel.RoomInfo
+	36, // [36:36] is the sub-list for method output_type
+	36, // [36:36] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_wire_yodel_proto_init() }
@@ -2972,6 +3131,8 @@ func file_wire_yodel_proto_init() {
 		(*Message_RoomList)(nil),
 		(*Message_RoomInfo)(nil),
 		(*Message_TalkReport)(nil),
+		(*Message_Succeed)(nil),
+		(*Message_Succeeded)(nil),
 	}
 	file_wire_yodel_proto_msgTypes[7].OneofWrappers = []any{
 		(*Join_Live)(nil),
@@ -2985,7 +3146,7 @@ func file_wire_yodel_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_yodel_proto_rawDesc), len(file_wire_yodel_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   30,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -30,14 +30,15 @@ const (
 // Requester knows which packets of one stream are missing and when to ask for them.
 // The zero value is ready; the first packet that it hears of starts the stream.
 type Requester struct {
-	started bool
-	gaveUp  bool // the beginning is past
-	first   uint64
-	highest uint64 // all up to here have come or are in missing, or were given up
-	missing []hole // in order of seq
-	lost    uint64
-	heard   uint64    // packets that came, whatever they were
-	quiet   time.Time // until when nothing is asked for, after a request
+	started  bool
+	gaveUp   bool // the beginning is past
+	first    uint64
+	highest  uint64 // all up to here have come or are in missing, or were given up
+	missing  []hole // in order of seq
+	lost     uint64
+	repaired uint64
+	heard    uint64    // packets that came, whatever they were
+	quiet    time.Time // until when nothing is asked for, after a request
 }
 
 type hole struct {
@@ -77,6 +78,9 @@ func (q *Requester) Received(now time.Time, seq uint64) bool {
 	}
 	i, found := q.find(seq)
 	if found {
+		if q.missing[i].asks > 0 {
+			q.repaired++
+		}
 		q.missing = slices.Delete(q.missing, i, i+1)
 	}
 	return found
@@ -199,6 +203,9 @@ func (q *Requester) Outstanding() int { return len(q.missing) }
 
 // Lost is how many packets have been given up.
 func (q *Requester) Lost() uint64 { return q.lost }
+
+// Repaired is how many packets have come that were asked for.
+func (q *Requester) Repaired() uint64 { return q.repaired }
 
 func (q *Requester) find(seq uint64) (int, bool) {
 	return slices.BinarySearchFunc(q.missing, seq, func(h hole, s uint64) int {

@@ -10,6 +10,7 @@
 //	Secrets      what a handshake leaves: the other side's fingerprint and the SRTP keys
 //	Tx, Rx       SRTP and SRTCP, one direction each; TxStream is what Tx sends under one SSRC
 //	PathRequest  where a session is to be found now: asked and answered under its PathKey (STUN)
+//	ProveSuccession, CheckSuccession  that a key's owner wants it to take the place of another at a daemon
 //
 // # The way of a handshake
 //

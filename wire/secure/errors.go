@@ -48,6 +48,8 @@ var (
 	ErrCertificate = errors.New("unusable certificate")
 	// ErrConfig is a Config that lacks something.
 	ErrConfig = errors.New("incomplete handshake configuration")
+	// ErrSuccession is a proof that one key is to take the place of another, and that is none.
+	ErrSuccession = errors.New("the new key is not proved")
 	// ErrProtected is the second call of Protect.
 	ErrProtected = errors.New("the keys are in use already")
 )

@@ -41,7 +41,7 @@ func (k KnownHosts) Check(host string, fp Fingerprint) (added bool, err error) {
 	if err := os.MkdirAll(filepath.Dir(k.Path), privateDir); err != nil {
 		return false, fmt.Errorf("known hosts: %w", err)
 	}
-	unlock, err := lockFile(k.Path + lockSuffix)
+	unlock, err := LockFile(k.Path + lockSuffix)
 	if err != nil {
 		return false, fmt.Errorf("known hosts: %w", err)
 	}

@@ -72,7 +72,7 @@ func TestKnownHostNeedsNoLock(t *testing.T) {
 	if _, err := known.Check("h:1", Fingerprint{1}); err != nil {
 		t.Fatal(err)
 	}
-	unlock, err := lockFile(known.Path + lockSuffix)
+	unlock, err := LockFile(known.Path + lockSuffix)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,9 +16,9 @@ const (
 	lockRetry = 20 * time.Millisecond
 )
 
-// lockFile takes the lock of a file, made if need be. It waits at most lockPatience for whoever has it, in this process or another; the
+// LockFile takes the lock of a file (flock(2)), made if need be: ErrLocked when others keep it for over 5 s. It waits at most lockPatience for whoever has it, in this process or another; the
 // clock here is that of the machine, because so is the lock. The lock ends with unlock or with the process.
-func lockFile(path string) (unlock func(), err error) {
+func LockFile(path string) (unlock func(), err error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, privateFile)
 	if err != nil {
 		return nil, err

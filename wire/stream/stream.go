@@ -148,6 +148,18 @@ func (s *Stream) RTT() (smoothed, least time.Duration) {
 	return s.rtt.smoothed, s.rtt.least
 }
 
+// lossKnown is the fate of how many packets makes a loss that can be told.
+const lossKnown = 8
+
+// Loss is the part of the latest packets sent, of up to 512, that were lost: 0 to 1. known is false while there were few.
+func (s *Stream) Loss() (lost float64, known bool) {
+	h := &s.history
+	if h.known() < lossKnown {
+		return 0, false
+	}
+	return float64(h.long) / float64(min(h.known(), longHistory)), true
+}
+
 // Heard tells that an authentic packet of the session came, of whatever kind: the other side is alive.
 func (s *Stream) Heard(now time.Time) {
 	if s.err == nil && now.After(s.heard) {
