@@ -45,7 +45,7 @@ func payloadRate(payload uint8) int64 {
 func (l *link) over(now time.Time, n int, audio bool) bool {
 	b, p := &l.budget, l.shard.plane
 	if !audio {
-		if b.control.take(now, atRate(1, p.control), atRate(controlBurst, p.control)) {
+		if rate := p.control.Load(); b.control.take(now, atRate(1, rate), atRate(controlBurst, rate)) {
 			return false
 		}
 		p.drops.count(dropControlRate)

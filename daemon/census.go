@@ -172,7 +172,7 @@ func (s *session) fits() bool {
 	default:
 		return true
 	}
-	s.refused = true
+	s.parting = wire.ByeFull
 	return false
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"yodel/daemon/access"
 	"yodel/daemon/roomlog"
 	"yodel/wire"
 	"yodel/wire/secure"
@@ -33,6 +34,9 @@ const (
 type RoomConfig struct {
 	Delay time.Duration // echo delay; zero is a live room
 	Keep  *roomlog.Keep // nil: Config.Keep
+	// Join are those who may enter the room, read and hear it, and send messages to it, Talk those who may speak there; who talks must be one of Join
+	// too. Nil: everyone who may come in; empty: nobody.
+	Join, Talk []access.Who
 }
 
 // Config is what a daemon is started with.
@@ -43,8 +47,10 @@ type Config struct {
 	Socket *net.UDPConn
 	// Identity is the daemon's key; it must be there.
 	Identity *secure.Identity
-	// Open admits every identity. It must be set to listen elsewhere than on loopback.
-	Open bool
+	// Access says who may come in. Empty is access.Open when Listen is a loopback address, else access.Invite.
+	Access access.Mode
+	// AuthorizedKeys is the operator's file of keys that may come in; empty: none. It need not be there, is never written, and is read again when it changes.
+	AuthorizedKeys string
 	// Delay is the echo delay of rooms that are not in Rooms; zero is a live room.
 	Delay time.Duration
 	// Gather is how long a live room in which several talk may gather their packets, so that each listener gets them in one go; zero sends
@@ -62,6 +68,8 @@ type Config struct {
 	KeepTotal int64
 	// Limits are how much there may be. The others are constants, in limits.go.
 	Limits Limits
+	// PublicAddress is where peers elsewhere find the daemon, HOST or HOST:PORT, for invites; empty: that is not known.
+	PublicAddress string
 	// LogMessages puts the text of messages into the log.
 	LogMessages bool
 	// ShowAddress says when addresses are shown; empty is AddressPrivate.
@@ -72,7 +80,7 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// check tells what is wrong with a configuration.
+// check tells what is wrong with a configuration, and fills in what was left to it.
 func (c *Config) check() error {
 	if c.Identity == nil {
 		return fmt.Errorf("%w: no identity", ErrConfig)
@@ -84,8 +92,28 @@ func (c *Config) check() error {
 	if !c.Listen.IsValid() {
 		return fmt.Errorf("%w: no address to listen on", ErrConfig)
 	}
-	if !c.Open && !c.Listen.Addr().IsLoopback() {
-		return fmt.Errorf("%w: %s can be reached from outside, and anyone may come in", ErrAccess, c.Listen)
+	if c.State == "" {
+		return fmt.Errorf("%w: no folder for the room log", ErrConfig)
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c.settle()
+}
+
+// Check tells what is wrong with the settings (ErrConfig). It does not look at Listen, Socket, Identity, State and AuthorizedKeys.
+func (c *Config) Check() error {
+	settled := *c
+	return settled.settle()
+}
+
+// settle checks the settings and fills in those that were left open.
+func (c *Config) settle() error {
+	if c.Access == "" {
+		c.Access = access.Invite
+		if c.Listen.Addr().IsLoopback() {
+			c.Access = access.Open
+		}
 	}
 	if err := checkDelay(c.Delay); err != nil {
 		return err
@@ -94,11 +122,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("%w: to gather for %v on a grid of %v: both must be from 0 to %v", ErrConfig, c.Gather, c.Grid, maxStep)
 	}
 	for name, room := range c.Rooms {
-		if err := wire.CheckRoom(name); err != nil {
-			return fmt.Errorf("%w: %w", ErrConfig, err)
-		}
-		if err := checkDelay(room.Delay); err != nil {
-			return fmt.Errorf("room %s: %w", name, err)
+		if err := checkRoom(name, room); err != nil {
+			return err
 		}
 	}
 	if err := c.Limits.check(); err != nil {
@@ -107,9 +132,6 @@ func (c *Config) check() error {
 	if len(c.Rooms) > c.Limits.Rooms {
 		return fmt.Errorf("%w: %d rooms that are always there, and at most %d in all", ErrConfig, len(c.Rooms), c.Limits.Rooms)
 	}
-	if c.State == "" {
-		return fmt.Errorf("%w: no folder for the room log", ErrConfig)
-	}
 	switch c.ShowAddress {
 	case "":
 		c.ShowAddress = AddressPrivate
@@ -117,8 +139,15 @@ func (c *Config) check() error {
 	default:
 		return fmt.Errorf("%w: presence address %q: private, always or never", ErrConfig, c.ShowAddress)
 	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
+	return nil
+}
+
+func checkRoom(name string, room RoomConfig) error {
+	if err := wire.CheckRoom(name); err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	if err := checkDelay(room.Delay); err != nil {
+		return fmt.Errorf("room %s: %w", name, err)
 	}
 	return nil
 }

@@ -135,7 +135,7 @@ func (h *hub) containHandshake(p *place, hs *handshake) {
 	}
 	h.plane.faults.note(choreHandshake, cause)
 	if p.pending == hs {
-		h.unpend(p)
+		h.unpend(p, outcomeFailed)
 		h.wait(h.now, p)
 	}
 	if s := p.session; s != nil && s.linger == hs {

@@ -30,6 +30,7 @@
 //
 //   - place: what the address table holds for one address: until when it is validated, a running handshake, the session that
 //     is there, guests, and the shard at which its datagrams come in.
+//   - figures: what the hub counts for Stats, beside the drops.
 //   - session: one secured connection of a peer, with its message stream, its rooms and its talks. Its id names it to its peer.
 //   - sessionPath: where a session is, and where its peer says it is going to be: the candidate.
 //   - guest: a session that is recognised at an address without being there: what comes is taken, nothing is sent.
@@ -45,7 +46,8 @@
 //   - tail: the newest entries of a room that has members, up to 256 or 128 KiB, for those who keep up. page: a piece of the room log, up to 128 KiB, on its
 //     way through a member who does not; there are 64 at a time (reads).
 //   - roster, news: the nicks that are present, sorted; what has changed and was not told yet.
-//   - nicks: who holds which nick, and those that look the same (wire.Lookalike).
+//   - gate: who may come in, and as what: the book (access.Book: keys, bans, invites, holders of nicks), what of it waits for the disk, and the
+//     operator's file that is followed.
 //
 // The hub is a state machine: it has no clock, goroutine or lock of its own, is called with one event at a time, and sends through its
 // writer. Its tests run it on a network in memory under a false clock.
@@ -63,6 +65,8 @@
 //   - listener, feed: a member that hears; one voice on its way to it: SSRC, what was sent, what may be resent.
 //   - account: what one identity has in all delay lines.
 //   - flight: packets of one room that depart together. packet: the plaintext of one.
+//   - tally, traffic: datagrams by kind, as one goroutine has counted them and as everybody may know them.
+//   - beat: shows that a goroutine goes on.
 //   - reception (wire.Reception): what a talker is told in reports.
 //   - socket, writer: what the kernel is asked for, see below.
 //
@@ -125,6 +129,26 @@
 //
 // No audio packet allocates, but for the first of an SSRC. UDP_GRO is off: see incoming.
 //
+// # Who comes in
+//
+//	Hello → version → gate: access.Book.Admit ─┬ not: Refused (CODE_ACCESS), counted; BYE when that is acknowledged (session.parting)
+//	                                           ├ known, or open to all ────────────────────────────────→ resumption, or a place → Welcome
+//	                                           └ enrolled by an invite → gate.save → (on the disk) → judged again ──↑
+//
+// The rules are those of package access. The book is the hub's, in memory, and judged by without a wait. A change of it (an enrolment, a
+// Succeed, what the operator asks for: operator_access.go) is answered when it is on the disk: gate.save gives a snapshot to the store's goroutine, all changes that
+// are made meanwhile go with the next one, and what cannot be stored is taken back, but for denials, bans and revoked invites, which hold until the daemon ends.
+// Holders of nicks alone are stored once a minute and at the end.
+//
+// Rooms' lists are looked at where something is asked of the room: joinable, mayTalk, hidden. What changes who may do what (a change of the book, of the
+// operator's file, of the configuration: accessChanged) has all sessions judged again, a Succeed those of the old key, a move the one that moves: who has lost
+// something ends, and is told why (session.judge). The order is one: the book is changed, it is stored (or the change taken back), sessions are judged,
+// and then it is answered. Judging goes in passes over the sessions, judgeChunk of them in a turn of which kickChunk may end, and a pass is for all that was changed before
+// it (judging), so that neither a ban of everybody nor a flood of changes stops the loop.
+//
+// A Succeed shows the new key (secure.CheckSuccession), which must be fresh: known to nobody, without sessions and nicks. What a key that is not known
+// has, its nicks, is stored like other holders of nicks, and the note about it is in memory only.
+//
 // # Where a session is
 //
 // A session is at one address; place.session and session.addr say the same. A path request (STUN with USERNAME) comes with a nonce that only its address was
@@ -171,10 +195,13 @@
 //	reader, one a socket Run             what it has read and opened, a writer  the socket's being closed, after the loop
 //	pump, one a shard    Run             a writer                               the loop's end
 //	the room log's       roomlog.Open    the database                           Close, at the loop's end
+//	the store            openAccess      access.json                            Close, at the loop's end
+//	the watch            gate.watch      its look at authorized_keys            the channel gate.stop: at the loop's end, or for another file
+//	the last writing     gate.close      access.json, when the store has ended  its end; left behind by an end that is late (a disk that hangs)
 //
-// What the room log has done comes to the loop as notices, in order: nothing in the hub waits for a disk. A Join that reads from somewhere in the log
+// What the room log, the store and the watch have done comes to the loop as notices, in order: nothing in the hub waits for a disk. A Join that reads from somewhere in the log
 // is answered when the log has told where that is; what the peer sends after it waits in its stream. At the end the loop has the log store all
-// that it was given, and sends the receipts, before it says BYE.
+// that it was given, writes the book a last time, and sends the receipts, before it says BYE.
 //
 // A pump waits by a timer file in the runtime's poller (alarm), for the reason for which sockets do: what is made ready otherwise wakes another thread
 // to look for it. One socket that was passed, or is all that the system gives, has one reader; the sessions are spread over the shards then.
@@ -213,6 +240,16 @@
 //
 // The last four are held for a few instructions, with no other taken; there is none that all shards share on the way of a packet but the relay's own.
 //
+// # The operator
+//
+// Who looks after the daemon has a [Daemon], which any goroutine may use: it has the loop run something (ask), and waits for what that gives. Lists of
+// sessions and rooms are made in chunks of 128, each in a turn of the loop of its own: 16,384 peers cost it 60 ms in all and half a millisecond at once
+// (BenchmarkPeers: 3.6 µs each). So a list is not of one instant. Sessions that are kicked end 32 in a turn.
+//
+// What a session has sent and was sent (traffic) is counted in its link, with the lock that is held there anyway. How well audio gets through
+// (quality) is what the reports say: the daemon's own of what comes, the peer's of what it hears. A session that goes on with another's id goes on
+// with its figures.
+//
 // # Panics
 //
 // A panic ends what it happened in, and not the daemon: a datagram that is opened, a packet that its relay takes, the turn of a voice, the part of
@@ -225,10 +262,31 @@
 // do at their times, sockets and pools. There a panic ends the process, and whoever runs it starts it again; sessions are resumed then.
 // Nor can be what Go gives no way to: a stack that overflows, memory that is used up, a map that two write.
 //
+// # Figures
+//
+// [Daemon.Stats] is what there is and what was counted since the start; package metrics shows it to Prometheus. Each thing is counted by who does
+// it anyway: a datagram by the goroutine that reads or sends it, in a tally of its own that becomes known once for all that is read or sent together;
+// what sessions, handshakes and rooms do by the hub; what is asked of talkers by the shard that gives their room its turns. Nothing is shared by all shards on
+// the way of a packet but the drops, which are of what goes wrong. Round-trip times and losses are observed once a report, commits by the room log's writer.
+//
+// A reason for which something is dropped, refused or made to wait (drop) is in the log within a second of its first time, one line a second at most with what each
+// has come to; the first count after a line wakes the loop for that.
+//
+// [Daemon.Alive] is for a watchdog: the loop is to turn when it is rung for, and a reader or pump that works, or a pump for which something is due, is to take its next
+// step (beat). Who waits for datagrams or for its time is alive, unless the socket cannot be read (readFaults) or nobody comes for the next round. The room log's
+// writer is left out: a slow disk is no better after a restart. [Daemon.Writable] tells of that one, by the oldest message that waits to be stored.
+//
 // # An end
 //
 // When ctx ends the loop takes what is in the mailboxes, sends what is queued, tells every peer three times within 100 ms that the
 // daemon is stopping (RTCP BYE), finishes the farewells, and returns. Delay lines are dropped.
+//
+// # Other settings
+//
+// [Daemon.Reload] and [Daemon.SetRoom] change settings in one turn of the loop, so that nobody meets half of them. The hub has the configuration for
+// itself; what readers and pumps look at as well is atomic (plane.limit) or under the relay's lock (relay.delay); what is kept is handed to the room log's writer.
+// A talkspurt keeps the delay with which it began (voice.delay), and goes on with it under another SSRC; of one that is granted and has sent nothing
+// it changes. A relay that has changed plays what is left of the old delay at its own times. Gather, Grid, Listen and State stay until a restart.
 //
 // # Limits
 //

@@ -58,6 +58,9 @@ const (
 	dropNack
 	dropTalks
 	dropNick
+	dropAccess
+	dropInvite
+	dropBanned
 	dropKinds
 )
 
@@ -110,28 +113,46 @@ var dropNames = [dropKinds]string{
 	dropNack:           "too many NACKs",
 	dropTalks:          "too many voices",
 	dropNick:           "nick refused",
+	dropAccess:         "access refused",
+	dropInvite:         "wrong invite",
+	dropBanned:         "banned",
 }
 
-// drops counts by reason. Anyone may count; the hub logs.
+// drops counts by reason. Anyone may count; the hub logs, for which it is woken.
 type drops struct {
-	now    [dropKinds]atomic.Uint64
+	now  [dropKinds]atomic.Uint64
+	news atomic.Bool // something was counted that is not logged
+	bell bell
+
+	// The hub's:
 	logged [dropKinds]uint64
-	next   time.Time
+	next   time.Time // when a line may be logged
+	due    time.Time // when one is to be; zero: never
 }
 
-func (d *drops) count(why drop) { d.now[why].Add(1) }
+func (d *drops) count(why drop) { d.add(why, 1) }
 
 func (d *drops) add(why drop, n int) {
-	if n > 0 {
-		d.now[why].Add(uint64(n))
+	if n <= 0 {
+		return
+	}
+	d.now[why].Add(uint64(n))
+	if !d.news.Load() && d.news.CompareAndSwap(false, true) {
+		d.bell.ring()
 	}
 }
 
 // log writes one line with what was dropped since the last one, at most one a second.
 func (d *drops) log(now time.Time, l *slog.Logger) {
-	if now.Before(d.next) {
+	if !d.news.Load() {
 		return
 	}
+	if now.Before(d.next) {
+		d.due = d.next
+		return
+	}
+	d.due = time.Time{}
+	d.news.Store(false) // before the counts are read: what comes then is for the next line
 	var attrs []any
 	for i := range d.now {
 		if n := d.now[i].Load(); n > d.logged[i] {

@@ -33,7 +33,7 @@ func (h *hub) close(a *account) {
 // echoFull tells whether n more bytes of a voice find no room in the delay lines. Relays look at the same time, so that a packet each may be too much.
 // It is called with relay.mu held.
 func (r *relay) echoFull(v *voice, n int) bool {
-	return r.bytes+n > maxRoomBytes || v.account.bytes.Load()+int64(n) > maxEchoBy || r.plane.echo.Load()+int64(n) > r.plane.echoLimit
+	return r.bytes+n > maxRoomBytes || v.account.bytes.Load()+int64(n) > maxEchoBy || r.plane.echo.Load()+int64(n) > r.plane.echoLimit.Load()
 }
 
 // hold counts what a voice has more, or less, in its delay line. It is called with relay.mu held.

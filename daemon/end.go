@@ -17,8 +17,8 @@ func (s *session) over(now time.Time) string {
 		return wire.ByeSlow
 	case s.usedUp:
 		return wire.ByeKeys
-	case s.refused && s.stream.Idle():
-		return wire.ByeFull
+	case s.parting != "" && (s.stream.Idle() || !s.partBy.IsZero() && !now.Before(s.partBy)):
+		return s.parting
 	}
 	return ""
 }
@@ -45,7 +45,7 @@ func (s *session) remove(now time.Time, reason string) {
 	s.gone = true
 	s.stream.Close()
 	s.link.end()
-	s.hub.nicks.touch(now, s.key)
+	s.hub.gate.book.Depart(now, s.key)
 	s.hub.timers.set(&s.timer, time.Time{})
 	s.cancelMove()
 	s.linger = nil

@@ -34,6 +34,10 @@ func (s *session) feedback(now time.Time, plain []byte) {
 			s.link.rtt.Store(int64(rtt))
 		case *rtcp.TransportLayerNack:
 			s.resend(now, p)
+		case *rtcp.ReceiverReport:
+			heard := s.ofHeard(p.Reports)
+			s.heardOf(now, heard)
+			s.hub.figures.heard(heard)
 		case *rtcp.SenderReport:
 			if v := s.talks[p.SSRC]; v != nil {
 				v.senderReport(now, p.NTPTime)
@@ -53,6 +57,18 @@ func (s *session) feedback(now time.Time, plain []byte) {
 	}
 }
 
+// ofHeard leaves those blocks that are about a voice which the peer hears.
+func (s *session) ofHeard(blocks []rtcp.ReceptionReport) []rtcp.ReceptionReport {
+	return slices.DeleteFunc(blocks, func(b rtcp.ReceptionReport) bool {
+		v := s.hub.voices[b.SSRC]
+		if v == nil {
+			return true // nobody hears it
+		}
+		m := s.rooms[v.room.name]
+		return m == nil || !m.hear
+	})
+}
+
 // senderReport takes the time of a talker's report.
 func (v *voice) senderReport(now time.Time, ntp uint64) {
 	v.relay.mu.Lock()
@@ -67,13 +83,18 @@ func (s *session) resend(now time.Time, p *rtcp.TransportLayerNack) {
 		return // played out and gone
 	}
 	m := s.rooms[v.room.name]
+	f := &s.hub.figures
 	if m == nil || !m.hear {
+		f.resendsAsked++
+		f.resendsRefused++
 		s.hub.drops.count(dropResend)
 		return
 	}
 	for i := range p.Nacks {
 		asked := 1 + bits.OnesCount16(uint16(p.Nacks[i].LostPackets))
+		f.resendsAsked += uint64(asked)
 		if !s.nacks.take(now, atRate(int64(asked), nackRate), atRate(nackBurst, nackRate)) {
+			f.resendsRefused += uint64(asked)
 			s.hub.drops.count(dropNack)
 			return
 		}
@@ -89,7 +110,10 @@ func (m *member) resend(v *voice, ssrc uint32, pair *rtcp.NackPair) {
 	pair.Range(func(seq uint16) bool {
 		kept := v.line.sentPacket(seq)
 		if kept == nil || !m.ear.resend(h.w, ssrc, &item{v, kept.packet, kept.seq}, v.line.base) {
+			h.figures.resendsRefused++
 			h.drops.count(dropResend)
+		} else {
+			h.figures.resendsAnswered++
 		}
 		return true
 	})
@@ -149,6 +173,8 @@ func (s *session) report(now time.Time) {
 		}
 		v.relay.mu.Unlock()
 	}
+	s.reported(now, blocks)
+	s.hub.figures.reported(time.Duration(s.link.rtt.Load()), blocks)
 	if plain, err := wire.AppendReceiverReport(s.hub.built[:0], wire.SSRCDaemon, blocks); err == nil {
 		s.sendRTCP(plain)
 	}

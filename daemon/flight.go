@@ -163,7 +163,7 @@ func (e *listener) seal(w *writer, to *feed, it *item) error {
 	}
 	sealed, err := to.stream.Seal(dst, plain, it.seq)
 	if err == nil {
-		w.add(&e.link.to, sealed)
+		e.link.put(w, sealed)
 	}
 	return err
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pion/rtp"
 
+	"yodel/daemon/access"
 	"yodel/daemon/roomlog"
 	"yodel/wire"
 	"yodel/wire/secure"
@@ -41,7 +42,8 @@ type hub struct {
 	accounts  map[secure.Fingerprint]*account // of who has a voice
 	voices    map[uint32]*voice               // by the SSRCs under which they are heard
 	plane     *plane
-	nicks     nicks
+	gate      gate
+	judging   judging
 	messages  *roomlog.Log
 	unstored  int         // bytes of messages without an outcome
 	held      stream.Pool // what sessions have sent and the hub has not taken yet
@@ -51,6 +53,9 @@ type hub struct {
 	dirty  []*session // have something to send, or a timer to set
 	drops  *drops
 	sweep  timer
+
+	figures figures
+	sent    traffic
 
 	hasty   int                        // voices that are to be heard at once
 	stirred time.Time                  // when a message was last published
@@ -64,14 +69,9 @@ type hub struct {
 
 // openLog opens the room log. What it has to say comes with the notices; failed is called when it can be trusted no longer.
 func (h *hub) openLog(failed func(error)) (err error) {
-	keep := make(map[string]roomlog.Keep)
-	for name, room := range h.cfg.Rooms {
-		if room.Keep != nil {
-			keep[name] = *room.Keep
-		}
-	}
+	rules := h.cfg.rules()
 	h.messages, err = roomlog.Open(roomlog.Options{
-		Dir: h.cfg.State, Keep: h.cfg.Keep, Rooms: keep, Total: h.cfg.KeepTotal, Logger: h.log,
+		Dir: h.cfg.State, Keep: rules.Keep, Rooms: rules.Rooms, Total: rules.Total, Logger: h.log,
 		Deliver: func(f func()) {
 			h.plane.tell.add(func(now time.Time) {
 				h.now = now
@@ -97,9 +97,10 @@ func newHub(cfg Config, sockets []*socket) *hub {
 	v := secure.NewValidator()
 	p := &plane{
 		validator: v, gather: cfg.Gather, grid: grid{origin: time.Now(), step: cfg.Grid},
-		echoLimit: cfg.Limits.EchoBytes, control: controlOf(cfg.Limits.PublishRate), bell: make(bell, 1),
+		bell: make(bell, 1),
 	}
-	p.tell.bell = p.bell
+	p.limit(&cfg.Limits)
+	p.tell.bell, p.drops.bell = p.bell, p.bell
 	p.faults.log, p.faults.drops = cfg.Logger, &p.drops
 	for i, s := range sockets {
 		p.shards = append(p.shards, newShard(p, i, s))
@@ -118,7 +119,7 @@ func newHub(cfg Config, sockets []*socket) *hub {
 		makers:    newMakers(),
 		accounts:  make(map[secure.Fingerprint]*account),
 		voices:    make(map[uint32]*voice),
-		nicks:     newNicks(),
+		figures:   newFigures(),
 		held:      stream.Pool{Size: maxHeld},
 	}
 	var seed [4]byte
@@ -128,6 +129,10 @@ func newHub(cfg Config, sockets []*socket) *hub {
 		h.keep(newRoom(h, name, room.Delay, true))
 	}
 	h.sweep.run = h.runSweep
+	h.gate = gate{hub: h, book: access.NewBook(cfg.Access)}
+	h.judging.hub = h
+	h.gate.nicks.run = h.gate.storeNicks
+	h.w.counting(&h.sent)
 	return h
 }
 
@@ -174,6 +179,7 @@ func (h *hub) datagram(now time.Time, via *shard, from netip.AddrPort, b []byte)
 func (h *hub) advance(now time.Time) {
 	h.now = now
 	h.plane.tell.run(now)
+	h.judging.step(now)
 	h.timers.fire(now)
 	h.drops.log(now, h.log)
 }
@@ -195,7 +201,7 @@ func (h *hub) flush(now time.Time) {
 }
 
 // deadline is when advance has something to do.
-func (h *hub) deadline() time.Time { return h.timers.next() }
+func (h *hub) deadline() time.Time { return earliest(h.timers.next(), h.drops.due) }
 
 // stop tells all sessions why the daemon ends, and those that have ended just now what they have not been told so often.
 func (h *hub) stop(now time.Time, reason string) {

@@ -77,7 +77,7 @@ func (l *fuzzLog) settle(x *fuzzHub) {
 	for !x.logIdle() {
 		select {
 		case <-x.h.plane.bell:
-		case <-time.After(10 * time.Second):
+		case <-time.After(patience):
 			x.t.Fatal("the room log does not answer")
 		}
 		x.h.advance(x.now)
@@ -201,7 +201,7 @@ func fuzzShake(t *testing.T, peer, daemon *secure.Identity) (ofPeer, ofDaemon *s
 	a = secure.NewMemConn(func(d []byte) { _ = b.Feed(append([]byte(nil), d...)) })
 	b = secure.NewMemConn(func(d []byte) { _ = a.Feed(append([]byte(nil), d...)) })
 	anyone := func(secure.Fingerprint) error { return nil }
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	done := make(chan *secure.Secrets, 1)
 	go func() {

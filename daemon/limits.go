@@ -35,6 +35,8 @@ var DefaultLimits = Limits{
 const (
 	// minPublishRate keeps a second between two grants of credit at most.
 	minPublishRate = wire.CreditStep
+	// maxCount bounds sessions, rooms and members: no machine holds as many, and what is reckoned with them stays in range.
+	maxCount = 1 << 24
 	// maxStep bounds Gather and Grid: more is a delay that one hears.
 	maxStep = 100 * time.Millisecond
 )
@@ -47,6 +49,8 @@ func (l *Limits) check() error {
 	switch {
 	case l.Sessions < 1 || l.Rooms < 1 || l.Members < 1:
 		return fmt.Errorf("%w: at most %d sessions, %d rooms, %d members of a room: each must be 1 or more", ErrConfig, l.Sessions, l.Rooms, l.Members)
+	case max(l.Sessions, l.Rooms, l.Members) > maxCount:
+		return fmt.Errorf("%w: at most %d sessions, %d rooms, %d members of a room: each must be %d or less", ErrConfig, l.Sessions, l.Rooms, l.Members, maxCount)
 	case l.PublishRate < 0 || l.PublishRate > 0 && l.PublishRate < minPublishRate:
 		return fmt.Errorf("%w: a publish rate of %d bytes a second: it must be 0 for any rate, or at least %d", ErrConfig, l.PublishRate, minPublishRate)
 	case l.EchoBytes < 1:
@@ -98,11 +102,11 @@ const (
 	maxGuests = 4
 	// moveEvery is the least time between two moves of a session: each lets it ask its old address three times.
 	moveEvery = time.Second
+	// turnedAwayRate and turnedAwayBurst bound the lines of the log about those who may not come in. All are counted.
+	turnedAwayRate, turnedAwayBurst = 5, 50
 	// maxHintsTo is how many of the wire.MaxHints hints of a second may go to one address, so that who copies from one leaves some to those
 	// who moved. Counted as "too many hints".
 	maxHintsTo = 10
-	// maxNicks is how many nicks one identity may hold: they are kept for 30 days. More are refused, and counted as "nick refused".
-	maxNicks = 32
 )
 
 // Packets of a session. They are counted after they were authentic, so that nobody can use up what is another's, and before the hub learns of

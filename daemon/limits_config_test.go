@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"testing"
 )
@@ -15,6 +16,10 @@ func TestSettingsOfLimits(t *testing.T) {
 		"any publish rate": {func(l *Limits) { l.PublishRate = 0 }, ""},
 		"least of each":    {func(l *Limits) { *l = Limits{1, 1, 1, minPublishRate, 1} }, ""},
 		"no sessions":      {func(l *Limits) { l.Sessions = 0 }, "at most 0 sessions"},
+		"most of each":     {func(l *Limits) { *l = Limits{maxCount, maxCount, maxCount, math.MaxInt64, math.MaxInt64} }, ""},
+		"many sessions":    {func(l *Limits) { l.Sessions = math.MaxInt }, "16777216 or less"},
+		"many rooms":       {func(l *Limits) { l.Rooms = maxCount + 1 }, "16777216 or less"},
+		"many members":     {func(l *Limits) { l.Members = maxCount + 1 }, "16777216 or less"},
 		"no rooms":         {func(l *Limits) { l.Rooms = 0 }, "0 rooms"},
 		"negative members": {func(l *Limits) { l.Members = -1 }, "-1 members"},
 		"negative rate":    {func(l *Limits) { l.PublishRate = -1 }, "a publish rate of -1"},

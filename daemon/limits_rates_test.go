@@ -136,7 +136,9 @@ func TestAudioBeyondTheRateIsDropped(t *testing.T) {
 
 // Packets do not allocate where they are counted.
 func TestRatesDoNotAllocate(t *testing.T) {
-	l := &link{shard: newShard(&plane{control: 1000, validator: secure.NewValidator()}, 0, memorySocket(nil)), rx: new(secure.Rx)}
+	p := &plane{validator: secure.NewValidator()}
+	p.control.Store(1000)
+	l := &link{shard: newShard(p, 0, memorySocket(nil)), rx: new(secure.Rx)}
 	l.says(1, &voice{payload: wire.PayloadOpus})
 	now := epoch
 	if n := testing.AllocsPerRun(1000, func() {

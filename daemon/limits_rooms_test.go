@@ -149,8 +149,8 @@ func TestConfiguredRoomsCountOnceAfterARestart(t *testing.T) {
 		limits := DefaultLimits
 		limits.Rooms = 3
 		cfg := Config{Limits: limits, State: t.TempDir(), Rooms: map[string]RoomConfig{"kept": {}, "empty": {}}}
-		w := newWorld(t, cfg)
-		a := w.connect("10.0.0.1:1", newID(t))
+		w, alice := newWorld(t, cfg), newID(t)
+		a := w.connect("10.0.0.1:1", alice)
 		a.enter("alice", "kept", nil)
 		a.publish("kept", 1, "x")
 		w.pass(time.Second)
@@ -158,7 +158,7 @@ func TestConfiguredRoomsCountOnceAfterARestart(t *testing.T) {
 
 		w = newWorld(t, cfg)
 		defer w.stop()
-		a = w.connect("10.0.0.1:1", newID(t))
+		a = w.connect("10.0.0.1:1", alice)
 		a.enter("alice", "third", nil)
 		synctest.Wait()
 		if joined := last(a, (*wire.Message).GetJoined); joined.GetRoom() != "third" {

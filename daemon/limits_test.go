@@ -148,7 +148,7 @@ func TestNicksAreBoundedPerIdentity(t *testing.T) {
 		for i := range 100 {
 			c.say(wire.Encode(&wire.Message_SetNick{SetNick: &wire.SetNick{Nick: fmt.Sprint("n", i)}}))
 		}
-		if n := len(w.server.hub.nicks.holders); n != maxNicks {
+		if n := w.server.hub.gate.book.Holders(); n != 32 {
 			t.Errorf("%d nicks are held", n)
 		}
 		if r := last(c, (*wire.Message).GetRefused); r.GetCode() != wire.Code_CODE_LIMIT {

@@ -61,6 +61,7 @@ type line struct {
 	turnDue time.Time // when the newest packet in order is to be heard
 	lastDue time.Time // the latest that a packet is to be heard
 	bytes   int
+	packets int // in slots
 	started bool
 	sent    bool // something has had its turn
 	ended   bool
@@ -332,6 +333,7 @@ func (l *line) put(s slot) {
 	l.drop(s.seq)
 	l.slots[s.seq%uint64(len(l.slots))] = s
 	l.bytes += len(s.packet.data)
+	l.packets++
 }
 
 // grow makes the ring hold n slots.
@@ -356,6 +358,7 @@ func (l *line) grow(n int) {
 func (l *line) drop(seq uint64) {
 	if s := l.at(seq); s != nil {
 		l.bytes -= len(s.packet.data)
+		l.packets--
 		s.packet.release()
 		*s = slot{}
 	}

@@ -19,8 +19,9 @@ type link struct {
 	session *session // the hub's; nobody else looks into it
 	rx      *secure.Rx
 	tx      *secure.Tx
-	to      target            // where the peer is
-	nowhere bool              // somebody else is there, or the session is over: nothing is sent
+	to      target // where the peer is
+	nowhere bool   // somebody else is there, or the session is over: nothing is sent
+	carried carried
 	talks   map[uint32]*voice // what it says, by the SSRC under which it does
 	heard   time.Time         // when a packet of it last was authentic
 	packets uint64            // authentic ones
@@ -38,6 +39,8 @@ func (l *link) open(now time.Time, dst, b []byte) (plain []byte, err error) {
 	if err == nil {
 		l.heard = now
 		l.packets++
+		l.carried.packetsIn++
+		l.carried.bytesIn += uint64(len(b))
 	}
 	return plain, err
 }
@@ -51,8 +54,15 @@ func (l *link) sealRTP(w *writer, plain []byte, index uint64) error {
 	if err != nil {
 		return err
 	}
-	w.add(&l.to, sealed)
+	l.put(w, sealed)
 	return nil
+}
+
+// put gives a protected packet to the writer. It is called with shard.mu held.
+func (l *link) put(w *writer, sealed []byte) {
+	l.carried.packetsOut++
+	l.carried.bytesOut += uint64(len(sealed))
+	w.add(&l.to, sealed)
 }
 
 // sendRTP protects a packet and gives it to the writer.
@@ -73,7 +83,7 @@ func (l *link) sendRTCP(w *writer, plain []byte) error {
 	if err != nil {
 		return err
 	}
-	w.add(&l.to, sealed)
+	l.put(w, sealed)
 	return nil
 }
 

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"log/slog"
 	"net/netip"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"yodel/wire"
 )
@@ -27,7 +30,7 @@ func TestLogTellsWhoButNotWhat(t *testing.T) {
 			pass(time.Second)
 		})
 		log := b.String()
-		for _, want := range []string{"msg=joined room=lobby nick=alice", "address=10.0.0.1:1", "msg=talks", `msg="stopped talking"`, "msg=left", "reason=left"} {
+		for _, want := range []string{"msg=joined room=lobby nick=alice", "address=10.0.0.1:1", "msg=talks", `msg="stopped talking" room=lobby nick=alice fingerprint=SHA256:`, " duration=", "msg=left", "address=10.0.0.1:1 reason=left"} {
 			if !strings.Contains(log, want) {
 				t.Errorf("the log lacks %q:\n%s", want, log)
 			}
@@ -40,6 +43,57 @@ func TestLogTellsWhoButNotWhat(t *testing.T) {
 		}
 	}
 }
+
+// Whatever a peer calls itself, its rooms and its messages, and says in parting: the log has a line for each thing that has happened, and each is printable.
+func TestNobodyForgesTheLog(t *testing.T) {
+	texts := []string{
+		"x\nlevel=ERROR msg=forged", "x\r\nMESSAGE=forged", "\x1b[2J\x1b]0;forged\a", "\u202eforged\u2066", `x" msg="forged`, "x msg=forged", "\x7f\x9b31m", "\xff\xfe",
+		"\u2028forged", "nul\x00", "\u200f\ufeff", strings.Repeat("long ", 200),
+	}
+	var b bytes.Buffer
+	inWorld(t, Config{LogMessages: true, Logger: slog.New(slog.NewTextHandler(&b, nil))}, func(t *testing.T, w *world) {
+		for i, text := range texts {
+			utf8 := strings.ToValidUTF8(text, "?") // protobuf has no other
+			c := w.connect(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 1, byte(i)}), 1).String(), newID(t))
+			c.say(wire.Encode(&wire.Message_Hello{Hello: &wire.Hello{Versions: []uint32{1}, Nick: utf8, Software: utf8}}))
+			c.say(wire.Encode(&wire.Message_SetNick{SetNick: &wire.SetNick{Request: 1, Nick: "peer" + strconv.Itoa(i)}}))
+			for _, room := range []string{utf8, "lobby"} {
+				c.say(wire.Encode(&wire.Message_Join{Join: &wire.Join{Room: room, From: &wire.Join_Live{Live: true}}}))
+				c.publish(room, 1, text)
+				c.say(wire.Encode(&wire.Message_Talk{Talk: &wire.Talk{Room: room, PayloadType: wire.PayloadOpus}}))
+			}
+			c.run(func(time.Time) {
+				plain, err := wire.AppendBye(nil, wire.SSRCPeer, text)
+				if err != nil {
+					plain, err = wire.AppendBye(nil, wire.SSRCPeer, utf8[:min(len(utf8), 200)])
+				}
+				if err != nil {
+					t.Error(err)
+				}
+				c.sendRTCP(plain)
+			})
+			c.stop()
+		}
+	})
+	log := b.String()
+	for line := range strings.Lines(log) {
+		rest, whole := strings.CutSuffix(line, "\n")
+		if !whole || strings.IndexFunc(rest, func(r rune) bool { return !unicode.IsPrint(r) }) >= 0 {
+			t.Errorf("not printable: %+q", line)
+		}
+		if bare := quoted.ReplaceAllString(line, ""); strings.Contains(bare, "msg=forged") || strings.Contains(bare, "MESSAGE=") {
+			t.Errorf("outside of a value: %s", line)
+		}
+	}
+	for _, what := range []string{"joined", "message", "left"} {
+		if n := strings.Count(log, "msg="+what+" room=lobby"); n != len(texts) {
+			t.Errorf("%d lines of %s, want %d", n, what, len(texts))
+		}
+	}
+}
+
+// quoted is a value in quotes.
+var quoted = regexp.MustCompile(`"(\\.|[^"\\])*"`)
 
 func TestWhoseAddressIsShown(t *testing.T) {
 	for _, c := range []struct {

@@ -224,6 +224,9 @@ func (s *session) move(now time.Time) {
 	s.link.direct(to)
 	s.path.moved = now
 	h.log.Info("moved", "nick", s.nick, "fingerprint", s.who, "from", from, "to", to)
+	if s.judge(now) { // it may be banned there
+		return
+	}
 	s.answer()
 	s.stream.Revive(now)
 	s.mark()

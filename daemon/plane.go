@@ -17,8 +17,8 @@ type plane struct {
 	drops     drops
 	faults    faults
 	echo      atomic.Int64  // bytes in all delay lines …
-	echoLimit int64         // … and how many there may be
-	control   int64         // packets a second that are no audio a session may send
+	echoLimit atomic.Int64  // … and how many there may be
+	control   atomic.Int64  // packets a second that are no audio a session may send
 	ssrcs     atomic.Uint32 // the last one that was given
 	tell      notices
 	bell      bell

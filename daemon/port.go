@@ -51,18 +51,24 @@ func listen(addr netip.AddrPort, n int, plain bool) (*port, error) {
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}
 	more, warning := share(first, addr.Addr(), n-1)
-	return newPort(append([]*net.UDPConn{first}, more...), warning, plain)
+	return newPort(append([]*net.UDPConn{first}, more...), warning, socketKind{plain: plain})
 }
 
 // adopt makes a port of one socket that was passed to the program. It belongs to the port, unless there is an error.
 func adopt(conn *net.UDPConn) (*port, error) {
-	return newPort([]*net.UDPConn{conn}, nil, false)
+	return newPort([]*net.UDPConn{conn}, nil, socketKind{passed: true})
 }
 
-func newPort(conns []*net.UDPConn, warning error, plain bool) (*port, error) {
+// socketKind is how the sockets of a port are to be treated.
+type socketKind struct {
+	plain  bool // used as if they could do nothing that not all systems can
+	passed bool // opened by somebody else, who has set their buffers
+}
+
+func newPort(conns []*net.UDPConn, warning error, kind socketKind) (*port, error) {
 	p := &port{warning: warning}
 	for _, conn := range conns {
-		s, refused, err := newSocket(conn, plain)
+		s, refused, err := newSocket(conn, kind)
 		if err != nil {
 			for _, c := range conns {
 				_ = c.Close()
@@ -75,14 +81,14 @@ func newPort(conns []*net.UDPConn, warning error, plain bool) (*port, error) {
 	return p, nil
 }
 
-// newSocket sets the options of a socket and finds out what it can do. What the kernel refuses is no error: the socket works without. plain: as if it could do nothing.
-func newSocket(conn *net.UDPConn, plain bool) (s *socket, refused, err error) {
+// newSocket sets the options of a socket and finds out what it can do. What the kernel refuses is no error: the socket works without.
+func newSocket(conn *net.UDPConn, kind socketKind) (s *socket, refused, err error) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return nil, nil, fmt.Errorf("socket: %w", err)
 	}
 	s = &socket{conn: conn, raw: raw, write: writeBy(conn), held: []io.Closer{conn}, local: conn.LocalAddr().(*net.UDPAddr).AddrPort()}
-	refused = errors.Join(markSocket(conn), s.setBuffers(), s.probe(plain))
+	refused = errors.Join(markSocket(conn), s.setBuffers(kind.passed), s.probe(kind.plain))
 	if s.batched {
 		err = s.detach()
 	}

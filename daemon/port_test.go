@@ -62,7 +62,7 @@ func newCaller(t testing.TB, ip string) *caller {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(patience))
 	return &caller{UDPConn: conn, t: t, at: conn.LocalAddr().(*net.UDPAddr).AddrPort()}
 }
 

@@ -23,7 +23,7 @@ func (s *session) published(now time.Time, m *wire.Publish, size int) {
 		return
 	}
 	s.hub.stirred = now
-	s.hub.nicks.touch(now, s.key)
+	s.hub.gate.book.Touch(now, s.key)
 	e := roomlog.Entry{
 		Room: r.name, Sender: s.who, ID: m.GetId(), Nick: s.nick, Type: m.GetType(), Body: m.GetBody(), At: now.UnixNano(),
 	}
@@ -147,6 +147,7 @@ func refusal(err error) wire.Code {
 }
 
 func (s *session) receipt(e roomlog.Entry) {
+	s.hub.figures.receipts++
 	s.say(wire.Encode(&wire.Message_Receipt{Receipt: &wire.Receipt{Room: e.Room, Id: e.ID, Pos: e.Pos, AtUnixNs: e.At}}))
 }
 

@@ -14,19 +14,19 @@ const gatherFrom = 8
 // relay is the audio half of a room: its voices with their delay lines, and who hears them. mu guards all but what never changes. It may be
 // taken before a shard's mu, never after it.
 type relay struct {
-	plane       *plane
-	home        *shard // whose pump runs its turns
-	delay, lead time.Duration
+	plane *plane
+	home  *shard // whose pump runs its turns
 
-	mu      sync.Mutex
-	voices  []*voice      // by slot; nil: free
-	ears    [][]*listener // by shard; replaced or appended to, never changed in place, so that flights may keep them
-	hearing int           // listeners in all
-	bytes   int           // in the delay lines
-	starts  starts        // of talkspurts, lately
-	flight  *flight       // what waits for its start; nil: nothing
-	until   time.Time     // when it starts at the latest
-	timer   timer         // home's; home.ticks guards it
+	mu          sync.Mutex
+	delay, lead time.Duration // of voices that begin; changed by the hub alone, which reads them without mu
+	voices      []*voice      // by slot; nil: free
+	ears        [][]*listener // by shard; replaced or appended to, never changed in place, so that flights may keep them
+	hearing     int           // listeners in all
+	bytes       int           // in the delay lines
+	starts      starts        // of talkspurts, lately
+	flight      *flight       // what waits for its start; nil: nothing
+	until       time.Time     // when it starts at the latest
+	timer       timer         // home's; home.ticks guards it
 }
 
 func newRelay(p *plane, home *shard, delay time.Duration) *relay {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"yodel/daemon/access"
 	"yodel/daemon/roomlog"
 	"yodel/wire"
 )
@@ -20,7 +21,7 @@ func (s *session) message(now time.Time, b []byte) {
 		s.hub.drops.count(dropMalformed)
 		return
 	}
-	if s.refused {
+	if s.parting != "" {
 		return
 	}
 	if hello := m.GetHello(); hello != nil {
@@ -54,6 +55,8 @@ func (s *session) message(now time.Time, b []byte) {
 		s.listMembers(k.Who)
 	case *wire.Message_Rooms:
 		s.listRooms(k.Rooms)
+	case *wire.Message_Succeed:
+		s.succeed(now, k.Succeed)
 	case *wire.Message_Credit:
 		s.granted(k.Credit)
 	case *wire.Message_Ping:
@@ -74,12 +77,17 @@ func (s *session) hello(now time.Time, m *wire.Hello) {
 		}, "this daemon speaks protocol versions %d to %d", wire.MinVersion, wire.MaxVersion)
 		return
 	}
+	s.admit(now, m)
+}
+
+// welcome goes on with the Hello of a session that may come in.
+func (s *session) welcome(now time.Time, m *wire.Hello) {
 	resumed := s.resume(now, m)
 	s.supersede(now)
 	if !resumed && !s.fits() {
 		return
 	}
-	s.greeted = true
+	s.greeted, s.software = true, softwareOf(m)
 	s.hub.census.count(s)
 	err := s.wish(now, m.GetNick())
 	s.say(wire.Encode(&wire.Message_Welcome{Welcome: &wire.Welcome{
@@ -94,9 +102,9 @@ func (s *session) refuseNick(request uint64, err error) {
 	s.hub.drops.count(dropNick)
 	code := wire.Code_CODE_NICK_ILLEGAL
 	switch {
-	case errors.Is(err, errNickTaken):
+	case errors.Is(err, access.ErrNickTaken):
 		code = wire.Code_CODE_NICK_TAKEN
-	case errors.Is(err, errNicks):
+	case errors.Is(err, access.ErrNicks):
 		code = wire.Code_CODE_LIMIT
 	}
 	s.refuse(&wire.Refused{Request: request, Code: code}, "%v", err)
@@ -104,7 +112,7 @@ func (s *session) refuseNick(request uint64, err error) {
 
 func (s *session) setNick(now time.Time, m *wire.SetNick) {
 	s.chargeNick(m.GetNick())
-	nick, key, err := s.hub.nicks.claim(now, m.GetNick(), s.who)
+	nick, key, err := s.hub.gate.book.Claim(now, m.GetNick(), s.who)
 	if err != nil {
 		s.refuseNick(m.GetRequest(), err)
 		return
@@ -224,6 +232,9 @@ func (s *session) roomFor(name string, refused *wire.Refused) *room {
 		s.refuse(refused, "%v", err)
 		return nil
 	}
+	if !s.joinable(name, refused) {
+		return nil
+	}
 	r := s.hub.rooms[name]
 	if r == nil && s.mayMake(name, refused) {
 		r = newRoom(s.hub, name, s.hub.cfg.Delay, false)
@@ -294,6 +305,9 @@ func (s *session) listMembers(m *wire.Who) {
 	answer := &wire.Members{Request: m.GetRequest(), Room: m.GetRoom()}
 	if err := wire.CheckRoom(m.GetRoom()); err != nil {
 		s.refuse(&wire.Refused{Request: m.GetRequest(), Code: wire.Code_CODE_ROOM_ILLEGAL}, "%v", err)
+		return
+	}
+	if !s.joinable(m.GetRoom(), &wire.Refused{Request: m.GetRequest(), Room: m.GetRoom()}) {
 		return
 	}
 	if r := s.hub.rooms[m.GetRoom()]; r != nil {

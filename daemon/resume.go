@@ -31,7 +31,9 @@ func (s *session) resume(now time.Time, m *wire.Hello) (done bool) {
 	delete(s.hub.ids, s.id)
 	s.id = id
 	s.hub.ids[id] = s
-	s.nick, s.key = old.nick, old.key
+	s.bear(now, old.nick, old.key)
+	s.since, s.quality = old.since, old.quality
+	s.link.goesOnWith(old.link.soFar())
 	s.rooms, old.rooms = old.rooms, nil
 	for _, in := range s.rooms {
 		// What the old session had queued may not have arrived: entries wait for the Join that says what has.
@@ -105,7 +107,7 @@ func (s *session) wish(now time.Time, nick string) error {
 		return nil
 	}
 	s.chargeNick(nick)
-	nick, key, err := s.hub.nicks.claim(now, nick, s.who)
+	nick, key, err := s.hub.gate.book.Claim(now, nick, s.who)
 	if err == nil && key != s.key {
 		s.adopt(now, nick, key)
 	}
@@ -115,7 +117,7 @@ func (s *session) wish(now time.Time, nick string) error {
 // adopt gives the session a nick; the rooms that it is in see the change.
 func (s *session) adopt(now time.Time, nick, key string) {
 	old := s.nick
-	s.nick, s.key = nick, key
+	s.bear(now, nick, key)
 	if nick == old {
 		return
 	}
@@ -128,4 +130,13 @@ func (s *session) adopt(now time.Time, nick, key string) {
 	for _, in := range slices.Collect(maps.Values(s.rooms)) {
 		in.room.rename(now, in)
 	}
+}
+
+// bear gives the session a nick, and its comparison form. While a session has it nobody else gets it.
+func (s *session) bear(now time.Time, nick, key string) {
+	book := s.hub.gate.book
+	book.Arrive(key)
+	book.Depart(now, s.key)
+	s.nick, s.key = nick, key
+	s.hub.gate.nickUsed(now)
 }

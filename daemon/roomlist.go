@@ -31,9 +31,13 @@ func (h *hub) roomNames(now time.Time) []string {
 	return l.names
 }
 
+// listRooms names the rooms, but for those that the session may not be in.
 func (s *session) listRooms(m *wire.Rooms) {
 	names := s.hub.roomNames(s.hub.now)
 	s.chargeRooms(len(names))
+	if hidden := s.hidden(); hidden != nil {
+		names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return hidden[name] })
+	}
 	answer := &wire.RoomList{Request: m.GetRequest(), Count: uint32(len(names))}
 	for _, name := range names[:min(len(names), maxListedRooms)] {
 		answer.Rooms = append(answer.Rooms, s.hub.info(name))

@@ -120,7 +120,7 @@ func (r *room) leave(now time.Time, m *member, reason string) {
 	r.members = slices.Delete(r.members, i, i+1)
 	delete(m.session.rooms, r.name)
 	if !m.observe && r.roster.remove(m) {
-		r.hub.log.Info("left", "room", r.name, "nick", m.nick, "fingerprint", m.session.who, "reason", reason)
+		r.hub.log.Info("left", "room", r.name, "nick", m.nick, "fingerprint", m.session.who, "address", m.session.addr, "reason", reason)
 		r.changed(now, m, &wire.PresenceEvent{Member: r.describe(m, false), Reason: reason})
 	}
 	r.tidy()

@@ -83,8 +83,10 @@ func (r *rounds) look(w *writer) (n int) {
 		for range maxReads {
 			got, err := sh.socket.readNow(r.in)
 			if err != nil {
+				sh.faults.failed(time.Now())
 				break // of a peer (ICMP); the next round comes soon
 			}
+			sh.faults.succeeded()
 			sh.take(time.Now(), r.in, got, w)
 			if n += got; got < readAtOnce {
 				break
@@ -92,6 +94,13 @@ func (r *rounds) look(w *writer) (n int) {
 		}
 	}
 	return n
+}
+
+// goOn tells that the next round is to come, if there are rounds.
+func (r *rounds) goOn() bool {
+	r.by.ticks.Lock()
+	defer r.by.ticks.Unlock()
+	return !r.on.Load() || r.timer.index > 0
 }
 
 // pace begins the rounds or ends them. calm: nobody waits for what comes. It is called by the loop.

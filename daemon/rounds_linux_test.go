@@ -82,6 +82,25 @@ func TestRoundsAreOftenerWhileSomebodyJoins(t *testing.T) {
 	wantRound(t, r, now, roundEvery-2*joinEvery-time.Millisecond)
 }
 
+// While the sockets are read in rounds somebody has to come for the next one, or the pump that makes them is stuck.
+func TestRoundsThatDoNotGoOnAreNotAlive(t *testing.T) {
+	r, h, _, _ := newRoundsTest(t)
+	s := &server{hub: h, rounds: r}
+	pumpIs := func(well bool, when string) {
+		t.Helper()
+		for _, p := range s.probes() {
+			if p.name == "pump 0" && p.passes() != well {
+				t.Errorf("%s: the pump is well: %v", when, !well)
+			}
+		}
+	}
+	pumpIs(true, "without rounds")
+	r.on.Store(true)
+	pumpIs(false, "with rounds that nobody makes")
+	r.by.schedule(&r.timer, time.Now().Add(time.Hour))
+	pumpIs(true, "with a round to come")
+}
+
 // A round in which nothing has come asks the loop whether there are to be more.
 func TestAnEmptyRoundRings(t *testing.T) {
 	r, h, _, _ := newRoundsTest(t)
@@ -123,7 +142,7 @@ func TestNothingIsLostBetweenRoundsAndReaders(t *testing.T) {
 		for got += waiting(h); got < 3; got += waiting(h) {
 			select {
 			case <-h.plane.bell:
-			case <-time.After(5 * time.Second):
+			case <-time.After(patience):
 				t.Fatalf("turn %d: %d of 3 came", turn, got)
 			}
 		}

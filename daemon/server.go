@@ -2,8 +2,8 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"net/netip"
 	"runtime"
 	"sync"
 	"time"
@@ -16,12 +16,14 @@ type server struct {
 	hub    *hub
 	rounds *rounds
 	done   chan struct{} // closed when the loop has ended
+
+	turning beat // the loop's
 }
 
 // Run serves until ctx ends, then tells all peers that the daemon is stopping. ready is called once, when the daemon can be
-// used, with the address that it listens on. Run returns within a second of ctx's end, or 10 s later when the disk does not answer; the error is
+// used, and is waited for. Run returns within a second of ctx's end, or 10 s later when the disk does not answer; the error is
 // of the configuration, the socket or the room log (ErrLog when that has failed meanwhile).
-func Run(ctx context.Context, cfg Config, ready func(netip.AddrPort)) error {
+func Run(ctx context.Context, cfg Config, ready func(*Daemon)) error {
 	if err := cfg.check(); err != nil {
 		return err
 	}
@@ -59,7 +61,7 @@ func Run(ctx context.Context, cfg Config, ready func(netip.AddrPort)) error {
 		}
 	}
 	s.pumps(&others)
-	ready(port.addr())
+	ready(&Daemon{server: s, addr: port.addr(), access: cfg.Access})
 	s.loop(ctx)
 	for _, sh := range s.hub.plane.shards {
 		sh.alarm.close() // ends the pumps
@@ -88,6 +90,9 @@ func newServer(cfg Config, sockets []*socket, failed func(error)) (*server, erro
 	if err := h.openLog(failed); err != nil {
 		return nil, err
 	}
+	if err := h.openAccess(); err != nil {
+		return nil, errors.Join(err, h.messages.Close())
+	}
 	return &server{hub: h, rounds: newRounds(h.plane.shards), done: make(chan struct{})}, nil
 }
 
@@ -112,7 +117,9 @@ func (s *server) loop(ctx context.Context) {
 			s.stop()
 			return
 		}
+		s.turning.step()
 		timer.Reset(s.turn())
+		s.turning.step()
 	}
 }
 
@@ -138,9 +145,12 @@ func (s *server) stop() {
 	now := time.Now()
 	s.hub.collect(now)
 	s.hub.flush(now)
-	s.closeLog()
+	late := now.Add(closeFor)
+	s.closeLog(late)
+	s.hub.gate.close(late)
 	now = time.Now()
 	s.hub.plane.tell.run(now) // receipts
+	s.hub.judging.close(now)
 	s.hub.flush(now)
 	for i := range wire.ByeTimes {
 		if i > 0 {
@@ -150,18 +160,14 @@ func (s *server) stop() {
 	}
 }
 
-// closeLog has the room log store what it was given. It waits for that, but not for ever.
-func (s *server) closeLog() {
+// closeLog has the room log store what it was given. It waits for that until it is late.
+func (s *server) closeLog(late time.Time) {
 	closed := make(chan error, 1)
-	go func() { closed <- s.hub.messages.Close() }()
-	late := time.NewTimer(closeFor)
-	defer late.Stop()
-	select {
-	case err := <-closed:
-		if err != nil {
-			s.hub.log.Error("room log", "error", err)
-		}
-	case <-late.C:
-		s.hub.log.Error("room log", "error", "the disk does not answer; what has no receipt may be lost")
+	err := errDisk
+	if within(late, func() { closed <- s.hub.messages.Close() }) {
+		err = <-closed
+	}
+	if err != nil {
+		s.hub.log.Error("room log", "error", err)
 	}
 }

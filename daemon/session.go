@@ -26,11 +26,14 @@ type session struct {
 	stream *stream.Stream
 	path   sessionPath
 
-	nick    string // empty: none yet
-	key     string // its comparison form
-	greeted bool
-	rooms   map[string]*member
-	talks   map[uint32]*voice
+	nick     string    // empty: none yet
+	software string    // as its peer says, printable
+	since    time.Time // when the first of the sessions that it goes on with began
+	quality  quality
+	key      string // its comparison form
+	greeted  bool
+	rooms    map[string]*member
+	talks    map[uint32]*voice
 
 	publishes wire.Allowance // what the peer may send
 	unstored  int            // bytes of what it has published and has no outcome yet
@@ -49,12 +52,14 @@ type session struct {
 	said       time.Time // when the latest packet was sent to it that is no audio
 	timer      timer
 	dirty      bool
-	refused    bool // there was no room for one more session: it ends when its peer knows
-	behind     bool // entries wait for room in the stream, or for credit
-	starved    bool // the next stored one waits for credit
-	seeking    bool // a Join waits for the room log; what the peer has sent after it waits in the stream
-	usedUp     bool // its keys, as the latest report found
-	displaced  bool // somebody else is at its address: nothing is sent
+	parting    string    // with which reason it ends, when its peer knows why; empty: it does not
+	partBy     time.Time // … and when it does at the latest; zero: no more than others
+	succeeding bool      // another key is about to take the place of its own
+	behind     bool      // entries wait for room in the stream, or for credit
+	starved    bool      // the next stored one waits for credit
+	seeking    bool      // a Join waits for the room log, or Hello or Succeed for the disk; what the peer has sent after it waits in the stream
+	usedUp     bool      // its keys, as the latest report found
+	displaced  bool      // somebody else is at its address: nothing is sent
 	standing   standing
 	expected   *list.Element // in census.greetless, until it has said Hello
 	prefix     netip.Addr    // among whose sessions it counts; invalid: none's
@@ -74,7 +79,7 @@ func (h *hub) newSession(now time.Time, hs *handshake, via *shard, secrets *secu
 			Local: wire.SSRCDaemon, Remote: wire.SSRCPeer, FirstSeq: wire.FirstSeq(), Random: mathrand.Uint64, Pool: &h.held,
 		}, now),
 		path:  sessionPath{key: secrets.PathKey()},
-		began: now, said: now, nextReport: h.reportAt(now, idleReport),
+		began: now, since: now, said: now, nextReport: h.reportAt(now, idleReport),
 	}
 	s.link = &link{shard: h.owner(via, hs.from), session: s, rx: rx, tx: tx, to: via.socket.target(hs.from), heard: now}
 	_, _ = rand.Read(s.id[:]) // never fails
@@ -320,6 +325,9 @@ func (s *session) deadline() time.Time {
 	if s.next != nil {
 		d = earliest(d, s.fades)
 	}
+	if s.parting != "" {
+		d = earliest(d, s.partBy)
+	}
 	return earliest(d, s.work.until)
 }
 
@@ -347,6 +355,7 @@ func (s *session) bye(reason string) {
 
 // refuse answers a request that is not done.
 func (s *session) refuse(r *wire.Refused, format string, args ...any) {
+	s.hub.figures.refusals[r.GetCode()]++
 	r.Reason = fmt.Sprintf(format, args...)
 	if len(r.Reason) > maxReason {
 		r.Reason = strings.ToValidUTF8(r.Reason[:maxReason], "") + " …"

@@ -24,6 +24,11 @@ type shard struct {
 
 	arrived atomic.Uint64 // datagrams
 
+	received, sent     traffic
+	asked, repaired    atomic.Uint64 // packets that were asked of talkers, and those that came then, in the rooms at home here
+	readBeat, pumpBeat beat
+	faults             readFaults
+
 	table  sync.Mutex // guards routes
 	routes map[netip.AddrPort]route
 
@@ -31,6 +36,7 @@ type shard struct {
 
 	reading sync.Mutex // the reader's, but in rounds; it guards:
 	in      [readAtOnce]inbound
+	counted tally
 	opened  []byte // plaintexts of what came in together
 	header  rtp.Header
 	audio   []arrival
@@ -78,11 +84,13 @@ type arrival struct {
 }
 
 func newShard(p *plane, index int, s *socket) *shard {
-	return &shard{
+	sh := &shard{
 		plane: p, index: index, socket: s, routes: make(map[netip.AddrPort]route),
 		opened: make([]byte, 0, readAtOnce*(wire.MaxDatagram+1)), w: newWriter(s),
 		parts: make(chan *flight, maxParts), alarm: newAlarm(), door: newDoor(p.validator.Twin(), &p.drops),
 	}
+	sh.w.counting(&sh.sent)
+	return sh
 }
 
 // route says to whom datagrams of an address can belong; no links, nothing pending and never validated: to nobody.
@@ -103,13 +111,15 @@ func (sh *shard) note(addr netip.AddrPort, r route) {
 
 // read takes what comes until the socket is closed.
 func (sh *shard) read(done <-chan struct{}) {
-	b, w := newReadBatch(), newWriter(sh.socket)
+	defer sh.faults.ended.Store(true)
+	b, w := newReadBatch(), newWriter(sh.socket).counting(&sh.sent)
 	for {
 		n, err := sh.socket.read(b)
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
 		case err != nil: // an ICMP error of one peer is no reason to stop, and one that lasts none to turn round and round
+			sh.faults.failed(time.Now())
 			select {
 			case <-time.After(time.Millisecond):
 			case <-done:
@@ -117,9 +127,12 @@ func (sh *shard) read(done <-chan struct{}) {
 			}
 			continue
 		}
+		sh.faults.succeeded()
+		sh.readBeat.step()
 		sh.take(time.Now(), b, n, w)
 		w.flush()
 		sh.plane.drops.add(dropSend, int(w.failed()))
+		sh.readBeat.step()
 	}
 }
 
@@ -151,6 +164,7 @@ func (sh *shard) receive(now time.Time, in []inbound, w *writer) {
 		}
 		forHub = true
 	}
+	sh.counted.publish(&sh.received)
 	if forHub {
 		sh.plane.bell.ring()
 	}
@@ -204,6 +218,7 @@ func (sh *shard) invalidate(addr netip.AddrPort, until, before time.Time) {
 func (sh *shard) sort(now time.Time, d *inbound, w *writer) (e entry, data []byte, forHub bool) {
 	defer sh.plane.contain(choreDoor, nil)
 	kind := wire.KindOf(d.data)
+	sh.counted.count(kind, d.data)
 	if kind == wire.KindUnknown {
 		sh.plane.drops.count(dropUnknownKind)
 		return e, nil, false
@@ -279,6 +294,7 @@ func (sh *shard) openBy(now time.Time, l *link, d *inbound) (plain []byte, forHu
 // pump sends what is handed over, and gives the relays their turns, until done is closed.
 func (sh *shard) pump(done <-chan struct{}) {
 	for {
+		sh.pumpBeat.step()
 		select {
 		case f := <-sh.parts:
 			sh.send(f, sh.index, sh.w)
@@ -286,6 +302,7 @@ func (sh *shard) pump(done <-chan struct{}) {
 		default:
 		}
 		sh.advance(time.Now()) // after each part, which is of a thousand datagrams: there may always be another
+		sh.pumpBeat.step()
 		if len(sh.parts) == 0 && !sh.alarm.wait(done) {
 			return
 		}

@@ -58,10 +58,11 @@ func setOption(raw syscall.RawConn, level, option, value int) (err error) {
 	return nil
 }
 
-// setBuffers sets the buffers to what is wanted if the program may (CAP_NET_ADMIN), else to what the system allows (net.core.rmem_max).
-func (s *socket) setBuffers() error {
+// setBuffers sets the buffers to what is wanted if the program may (CAP_NET_ADMIN), else to what the system allows (net.core.rmem_max). Those of a
+// socket that was passed are left as they are then: who passed it could make them larger than the program can.
+func (s *socket) setBuffers(passed bool) error {
 	set := func(force, option, size int) error {
-		if setOption(s.raw, unix.SOL_SOCKET, force, size) == nil {
+		if setOption(s.raw, unix.SOL_SOCKET, force, size) == nil || passed {
 			return nil
 		}
 		return setOption(s.raw, unix.SOL_SOCKET, option, size)

@@ -24,7 +24,7 @@ func (outgoing) point(*writer)    {}
 func share(*net.UDPConn, netip.Addr, int) ([]*net.UDPConn, error) { return nil, nil }
 
 // setBuffers asks for as much as the system gives: too much is refused.
-func (s *socket) setBuffers() (err error) {
+func (s *socket) setBuffers(bool) (err error) {
 	for s.buffer = wantReceive; s.buffer > 64<<10; s.buffer /= 2 {
 		if err = s.conn.SetReadBuffer(s.buffer); err == nil {
 			break

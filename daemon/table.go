@@ -65,7 +65,7 @@ func (h *hub) begin(now time.Time, p *place, hs *handshake, first []byte) {
 		return
 	}
 	if p.pending != nil {
-		h.unpend(p)
+		h.unpend(p, outcomeReplaced)
 	}
 	p.began = now
 	admit := func(secure.Fingerprint) error { return nil } // access is open to everyone who has a key
@@ -82,6 +82,7 @@ func (h *hub) begin(now time.Time, p *place, hs *handshake, first []byte) {
 		h.shaken(now, p, hs, responder.Advance(now))
 	}
 	h.census.shakes(hs.from, 1)
+	h.figures.handshakes[outcomeBegun]++
 	p.pending, p.shakes = hs, h.shaking.PushBack(p)
 	h.routed(hs.from, p)
 	h.feed(now, p, hs, first)
@@ -93,18 +94,19 @@ func (h *hub) shaken(now time.Time, p *place, hs *handshake, err error) {
 	switch {
 	case err != nil:
 		h.log.Debug("handshake failed", "address", hs.from, "error", err)
-		h.unpend(p)
+		h.unpend(p, outcomeFailed)
 		h.wait(now, p)
 	case secrets == nil:
 		h.timers.set(&hs.timer, hs.responder.Deadline())
 	default:
-		h.unpend(p)
+		h.unpend(p, outcomeDone)
 		h.finished(now, p, hs, secrets)
 	}
 }
 
 // unpend ends the wait for a handshake.
-func (h *hub) unpend(p *place) {
+func (h *hub) unpend(p *place, why outcome) {
+	h.figures.handshakes[why]++
 	h.timers.set(&p.pending.timer, time.Time{})
 	h.census.shakes(p.pending.from, -1)
 	h.shaking.Remove(p.shakes)
@@ -142,7 +144,7 @@ func (h *hub) cutShort(now time.Time) bool {
 		return false
 	}
 	h.drops.count(dropCutShort)
-	h.unpend(p)
+	h.unpend(p, outcomeCutShort)
 	h.wait(now, p)
 	return true
 }

@@ -55,9 +55,10 @@ func (r *relay) arrive(now time.Time, w *writer, a *arrival) {
 		}
 		v = next
 	}
-	before := v.line.bytes
+	before, repaired := v.line.bytes, v.line.asks.Repaired()
 	switch v.line.arrive(now, a) {
 	case accepted:
+		r.home.repaired.Add(v.line.asks.Repaired() - repaired)
 		r.hold(v, v.line.bytes-before)
 		v.note(a.timestamp)
 		v.turn(now, w)
@@ -138,6 +139,7 @@ func (v *voice) ask(now time.Time, w *writer) {
 	if len(v.lost) == 0 {
 		return
 	}
+	v.relay.home.asked.Add(uint64(len(v.lost)))
 	plain, err := wire.AppendNack(w.space(), wire.SSRCDaemon, v.source, v.lost)
 	if err == nil {
 		_ = v.link.sendRTCP(w, plain) // what is not sent is asked for again
@@ -165,6 +167,7 @@ func (v *voice) split(now time.Time, w *writer, a *arrival) *voice {
 		return nil
 	}
 	next := newVoice(v.room, v.who, v.payload, v.line.clock)
+	next.delay, next.line.delay, next.line.lead = v.delay, v.line.delay, v.line.lead // the room may have another now
 	next.source, next.link, next.begun, next.account = v.source, l, true, v.account
 	r.add(next)
 	next.before.got, next.before.lost = v.before.got+v.line.stats.Got(), v.before.lost+v.line.lost()

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"yodel/wire"
+	"yodel/wire/secure"
 )
 
 // voice is one talkspurt of one talker, from the grant until the last packet is played out. It goes to those who hear under one
@@ -18,6 +19,7 @@ type voice struct {
 	who     [32]byte
 	payload uint8
 	account *account
+	delay   time.Duration // of its room when it was granted
 
 	// The hub's:
 	talker      *session // nil: gone, and what is there is still played
@@ -53,6 +55,12 @@ func (s *session) talk(now time.Time, m *wire.Talk) {
 		s.refuse(refused, "join the room to talk in it")
 		return
 	}
+	if !s.mayTalk(in.room.name) {
+		s.hub.drops.count(dropAccess)
+		refused.Code = wire.Code_CODE_ACCESS
+		s.refuse(refused, "this key may not talk in that room")
+		return
+	}
 	clock, ok := wire.ClockRate(uint8(min(m.GetPayloadType(), 255)))
 	if !ok {
 		refused.Code = wire.Code_CODE_CODEC
@@ -69,7 +77,7 @@ func (s *session) talk(now time.Time, m *wire.Talk) {
 	s.begin(v)
 	v.relay.do(now, s.hub.w, v, func() { v.relay.add(v) })
 	s.link.says(v.ssrc, v)
-	s.hub.nicks.touch(now, s.key)
+	s.hub.gate.book.Touch(now, s.key)
 	s.say(wire.Encode(&wire.Message_TalkGranted{TalkGranted: &wire.TalkGranted{
 		Request: m.GetRequest(), Room: in.room.name, Ssrc: v.ssrc,
 	}}))
@@ -89,7 +97,7 @@ func (s *session) openTalks() (n int) {
 func newVoice(r *room, who [32]byte, payload uint8, clock int) *voice {
 	p := r.relay.plane
 	return &voice{
-		room: r, relay: r.relay, who: who, ssrc: p.newSSRC(), payload: payload,
+		room: r, relay: r.relay, who: who, ssrc: p.newSSRC(), payload: payload, delay: r.relay.delay,
 		line: line{clock: clock, delay: r.relay.delay, lead: r.relay.lead, grid: p.grid},
 	}
 }
@@ -105,7 +113,7 @@ func (s *session) begin(v *voice) {
 }
 
 // hasty tells that what comes of the voice is to be heard sooner than a round may come.
-func (v *voice) hasty() bool { return v.relay.delay < patient }
+func (v *voice) hasty() bool { return v.delay < patient }
 
 // enter puts the voice into its room.
 func (v *voice) enter() {
@@ -268,7 +276,8 @@ func (v *voice) finish() {
 			m.session.say(v.endMessage(ssrc, last, length))
 		}
 	}
-	v.room.hub.log.Info("stopped talking", "room", v.room.name, "nick", v.nick, "duration", length.Round(10*time.Millisecond))
+	v.room.hub.log.Info("stopped talking", "room", v.room.name, "nick", v.nick,
+		"fingerprint", secure.Fingerprint(v.who), "duration", length.Round(10*time.Millisecond))
 }
 
 // end gives the last sequence number and the duration.
@@ -296,7 +305,12 @@ func (v *voice) report(time.Time) {
 	v.reported = true
 	v.relay.mu.Lock()
 	got, lost := v.before.got+v.line.stats.Got(), v.before.lost+v.line.lost()
+	jitter := v.line.stats.Jitter()
 	v.relay.mu.Unlock()
+	v.talker.heardWhole(got, lost, jitter)
+	f := &v.room.hub.figures
+	f.voiceGot += got
+	f.voiceLost += lost
 	v.talker.say(wire.Encode(&wire.Message_TalkReport{TalkReport: &wire.TalkReport{
 		Room: v.room.name, Ssrc: v.source, Received: uint32(got), Lost: uint32(lost),
 	}}))

@@ -69,6 +69,9 @@ func newWorldOf(t *testing.T, cfg Config, shards int) *world {
 	if w.server, err = newServer(cfg, sockets, func(err error) { t.Error(err) }); err != nil {
 		t.Fatal(err)
 	}
+	for i, sh := range w.server.hub.plane.shards {
+		w.outs[i].counting(&sh.sent)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var pumps sync.WaitGroup
 	w.server.pumps(&pumps)
@@ -101,6 +104,7 @@ func (w *world) send(from netip.AddrPort, b []byte) {
 func (w *world) receive(sh *shard, from netip.AddrPort, b []byte) {
 	sh.receive(time.Now(), []inbound{{from: from, data: b, at: time.Now()}}, w.outs[sh.index])
 	w.outs[sh.index].flush()
+	w.outs[sh.index].failed()
 }
 
 // client is a peer of the simplest kind.

@@ -27,11 +27,14 @@ type writer struct {
 	used int
 	lost uint64
 	out  outgoing
+
+	counted tally    // since the last outcome
+	sent    *traffic // to which it adds what it has counted
 }
 
 // newWriter makes a writer that sends by s. It is some 150 KiB, and the last allocation of it.
 func newWriter(s *socket) *writer {
-	w := &writer{s: s, buf: make([]byte, writeBuffer)}
+	w := &writer{s: s, buf: make([]byte, writeBuffer), sent: new(traffic)}
 	w.out.point(w)
 	return w
 }
@@ -39,17 +42,26 @@ func newWriter(s *socket) *writer {
 // add takes a datagram for a target: what was built in space, or a copy of what was built elsewhere, of up to maxSpace bytes. An empty one is
 // not sent. What is full is sent.
 func (w *writer) add(to *target, datagram []byte) {
-	switch {
-	case len(datagram) == 0:
-	case w.s.batched:
+	if len(datagram) == 0 {
+		return
+	}
+	w.counted.count(wire.KindOf(datagram), datagram)
+	if w.s.batched {
 		w.gather(to, datagram)
-	default:
+	} else {
 		w.write(to, datagram)
 	}
 }
 
-// failed tells how many datagrams the kernel has not taken since the last call.
+// counting has what the writer sends be added to some traffic.
+func (w *writer) counting(sent *traffic) *writer {
+	w.sent = sent
+	return w
+}
+
+// failed makes known what was sent since the last call, and tells how many datagrams of it the kernel has not taken.
 func (w *writer) failed() uint64 {
+	w.counted.publish(w.sent)
 	n := w.lost
 	w.lost = 0
 	return n

@@ -32,7 +32,7 @@ func (p past) ahead(now time.Time, pos uint64, at int64) bool {
 func (w *writer) sweepAges(now time.Time) {
 	ahead := w.limits.past.ahead(now, w.last, w.latest)
 	for _, r := range w.rooms {
-		age := w.options.keep(r.name).Age
+		age := w.keeps.keep(r.name).Age
 		if age <= 0 || r.count == 0 || w.limits.spared[r] {
 			continue
 		}

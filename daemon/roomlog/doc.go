@@ -52,7 +52,7 @@
 //
 // # Limits
 //
-// [Keep] for each room, and Total for all: the oldest entries go. By number and bytes the newest of a room stays, of all rooms the newest of all; by age all go. Removing is done when
+// [Keep] for each room, and Total for all ([Log.SetRules] changes them): the oldest entries go. By number and bytes the newest of a room stays, of all rooms the newest of all; by age all go. Removing is done when
 // no message waits, or when 2000 entries are due, 500 in a transaction; ages are looked at every minute, keys every hour. The keys of what was removed or erased
 // are kept for 7 days, at most 2,000,000 of them (then the oldest removed go first), so that a message that is sent again gets its first position, and another one with
 // its id is refused. A room without entries and keys is forgotten, within an hour: its row goes, and who asks for what comes after a position of it is told that older

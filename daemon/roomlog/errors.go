@@ -18,6 +18,9 @@ var (
 	ErrFailed = errors.New("the room log has failed")
 )
 
+// ErrSlow tells that a message waits for long to be stored.
+var ErrSlow = errors.New("messages wait to be stored")
+
 // Reasons not to open a log.
 var (
 	// ErrLocked tells that another daemon runs on the folder.

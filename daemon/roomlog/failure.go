@@ -40,6 +40,7 @@ func (w *writer) judge(now time.Time, err error) {
 		if w.refused.cause != nil && w.wrote {
 			w.log.Info("room log: messages are stored again", "after", now.Sub(w.refused.since).Round(time.Millisecond))
 			w.refused = readOnly{}
+			w.figures.state(nil)
 		}
 	case resultCode(err)&0xff == sqlite3.SQLITE_BUSY:
 	case w.unwritableNow(err):
@@ -48,6 +49,7 @@ func (w *writer) judge(now time.Time, err error) {
 			w.refused.since = now
 		}
 		w.refused.cause, w.refused.again = err, now.Add(readOnlyRetry)
+		w.figures.state(fmt.Errorf("%w: %w", ErrReadOnly, err))
 	default:
 		w.fail(err)
 	}
@@ -68,6 +70,7 @@ func (w *writer) fail(err error) {
 		return
 	}
 	w.failed = fmt.Errorf("%w: %w", ErrFailed, err)
+	w.figures.state(w.failed)
 	w.log.Error("room log: nothing is stored any more", "dir", w.options.Dir, "err", err)
 	if w.options.Failed != nil {
 		w.options.Failed(w.failed)

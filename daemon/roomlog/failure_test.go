@@ -276,12 +276,14 @@ func TestAFullDiskRefusesAndHeals(t *testing.T) {
 			if n := out.count(readOnlyLine); n != 1 {
 				t.Errorf("%d lines tell of it, want 1", n)
 			}
+			wants(t, l.Err(), ErrReadOnly)
 			for _, name := range []string{"ballast", "filling"} {
 				_ = os.Remove(filepath.Join(dir, name)) // one of them may not be there
 			}
 			eventually(t, "messages are stored again", func() bool {
 				return l.append(message("a", 300_000, "healed")).Err == nil
 			})
+			wants(t, l.Err(), nil)
 			if n, healed := out.count(readOnlyLine), out.count(healedLine); n != 1 || healed != 1 {
 				t.Errorf("%d lines tell of the full disk, %d of its healing, want 1 each", n, healed)
 			}

@@ -53,7 +53,7 @@ func TestAnIdleLogSleeps(t *testing.T) {
 		"idle, with keys":        {writer{limits: limits{gone: 1}}, keysEvery},
 		"idle, over a limit":     {writer{limits: limits{over: map[*room]bool{{}: true}}}, sweepEvery},
 		"idle, over that of all": {writer{limits: limits{full: true}}, sweepEvery},
-		"idle, with ages":        {writer{Log: &Log{options: Options{Rooms: map[string]Keep{"a": {Age: 1}}}}}, sweepEvery},
+		"idle, with ages":        {writer{Log: &Log{}, keeps: Rules{Rooms: map[string]Keep{"a": {Age: 1}}}}, sweepEvery},
 		"with a damaged index":   {writer{Log: suspicious}, sweepEvery},
 		"after it has failed":    {writer{failed: ErrFailed, limits: limits{gone: 1}}, sleep},
 	} {

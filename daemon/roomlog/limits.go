@@ -49,6 +49,14 @@ type limits struct {
 	stuck   bool      // pages cannot be given back
 }
 
+// takeRules has the rules hold that were set since it was last called.
+func (w *writer) takeRules() {
+	if r := w.rules.Swap(nil); r != nil {
+		w.keeps = *r
+		w.recount()
+	}
+}
+
 // recount begins anew with what is in memory.
 func (w *writer) recount() {
 	l := &w.limits
@@ -56,13 +64,13 @@ func (w *writer) recount() {
 	for _, r := range w.rooms {
 		l.bytes += r.bytes
 		l.entries += r.count
-		l.look(r, w.options.keep(r.name))
+		l.look(r, w.keeps.keep(r.name))
 	}
 	l.full = w.overTotal()
 }
 
 func (w *writer) overTotal() bool {
-	return w.options.Total > 0 && !w.limits.spared[nil] && w.limits.bytes > w.options.Total && w.limits.entries > 1
+	return w.keeps.Total > 0 && !w.limits.spared[nil] && w.limits.bytes > w.keeps.Total && w.limits.entries > 1
 }
 
 // look notes a room that is over a limit.
@@ -135,10 +143,10 @@ func (w *writer) patience(now time.Time) time.Duration {
 
 // ages tells whether anything is removed because it is old.
 func (w *writer) ages() bool {
-	if w.options.Keep.Age > 0 {
+	if w.keeps.Keep.Age > 0 {
 		return true
 	}
-	for _, k := range w.options.Rooms {
+	for _, k := range w.keeps.Rooms {
 		if k.Age > 0 {
 			return true
 		}

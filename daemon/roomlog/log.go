@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Bounds of what waits to be written.
@@ -35,10 +36,12 @@ type Log struct {
 	// forgotten: rooms that were emptied and forgotten had positions up to it, and none behind.
 	forgotten atomic.Uint64
 	suspected atomic.Pointer[error] // why the indexes are to be made anew
+	rules     atomic.Pointer[Rules] // that are to hold from now on; nil: the writer has taken them
 	wg        sync.WaitGroup
 	close     func() error
 
 	skipped skipped
+	figures figures
 
 	appends appendQueue
 	reads   readQueue
@@ -73,8 +76,9 @@ type room struct {
 type request struct {
 	entry   Entry
 	done    func(Result)
-	full    bool  // too much waited when it came
-	refusal error // it is not to be stored; nil: it is
+	at      time.Duration // when it was appended, since the log was opened
+	full    bool          // too much waited when it came
+	refusal error         // it is not to be stored; nil: it is
 }
 
 // Open opens the log of a state folder, or begins one. The file is DIR/messages.db. Only one Log may be open on a folder: it takes the lock. Errors
@@ -88,6 +92,7 @@ func Open(o Options) (*Log, error) {
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
 	}
+	l.figures.init(time.Now())
 	l.close = sync.OnceValue(l.shut)
 	l.skipped.seen = make(map[uint64]bool)
 	l.appends.kick = make(chan struct{}, 1)
@@ -179,7 +184,7 @@ var errFull = fmt.Errorf("%w: over %d messages or %d bytes wait", ErrBusy, maxQu
 // Append adds a message; Pos and Prev of e are given by the log. done is called after the commit, in the order of the calls of Append, be it
 // with ErrBusy; only what comes when 100,000 such refusals wait themselves, or after Close, is refused at once. The body belongs to the log from now on.
 func (l *Log) Append(e Entry, done func(Result)) {
-	switch l.appends.push(request{entry: e, done: done}) {
+	switch l.appends.push(request{entry: e, done: done, at: l.figures.since()}) {
 	case full:
 		l.refuse(done, errFull)
 	case ended:
@@ -189,6 +194,12 @@ func (l *Log) Append(e Entry, done func(Result)) {
 
 func (l *Log) refuse(done func(Result), err error) {
 	l.options.Deliver(func() { done(Result{Err: err}) })
+}
+
+// SetRules has other rules hold from now on; they belong to the log. What they let go is removed in the same way as ever, beside the messages that come.
+func (l *Log) SetRules(r Rules) {
+	l.rules.Store(&r)
+	l.appends.wake()
 }
 
 // Newest gives the position of the newest entry of a room, of one that the limits have emptied that of its last; 0: there never was one.

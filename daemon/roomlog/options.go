@@ -36,10 +36,17 @@ type Options struct {
 	Erased func()
 }
 
+// Rules are what is kept of all rooms, as in Options.
+type Rules struct {
+	Keep  Keep            // of rooms that are not in Rooms
+	Rooms map[string]Keep // by name
+	Total int64           // bytes of the bodies of all rooms; 0: no limit
+}
+
 // keep gives the limits of a room.
-func (o *Options) keep(room string) Keep {
-	if k, own := o.Rooms[room]; own {
+func (r *Rules) keep(room string) Keep {
+	if k, own := r.Rooms[room]; own {
 		return k
 	}
-	return o.Keep
+	return r.Keep
 }

@@ -1,6 +1,9 @@
 package roomlog
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // What became of a push.
 const (
@@ -16,6 +19,7 @@ type appendQueue struct {
 
 	mu    sync.Mutex
 	items []request
+	taken []request // by the writer, and not committed or refused yet
 	spare []request // given back, to be filled again
 	count int       // to be stored, with those that the writer has taken and not committed
 	noes  int       // to be refused, likewise
@@ -40,7 +44,7 @@ func (q *appendQueue) push(r request) (what int) {
 	default:
 		q.noes++
 		what = refused
-		r = request{done: r.done, full: true, refusal: errFull}
+		r = request{done: r.done, at: r.at, full: true, refusal: errFull}
 	}
 	q.items = append(q.items, r)
 	if len(q.items) == 1 {
@@ -62,7 +66,21 @@ func (q *appendQueue) take() (items []request, over bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	items, q.items, q.spare = q.items, q.spare, nil
+	q.taken = items
 	return items, q.over
+}
+
+// oldest is when the first of those that wait was appended, since the log was opened; false: none waits.
+func (q *appendQueue) oldest() (at time.Duration, waits bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case len(q.taken) > 0:
+		return q.taken[0].at, true
+	case len(q.items) > 0:
+		return q.items[0].at, true
+	}
+	return 0, false
 }
 
 // some tells whether anything waits to be taken, be it the end.
@@ -72,7 +90,7 @@ func (q *appendQueue) some() bool {
 	return len(q.items) > 0 || q.over
 }
 
-// finished tells that what was taken is committed or refused.
+// finished tells that the first of what was taken is committed or refused.
 func (q *appendQueue) finished(done []request) {
 	noes, bytes := 0, 0
 	for i := range done {
@@ -86,6 +104,7 @@ func (q *appendQueue) finished(done []request) {
 	q.count -= len(done) - noes
 	q.noes -= noes
 	q.bytes -= bytes
+	q.taken = q.taken[len(done):]
 }
 
 // giveBack returns what take gave, to be used again.

@@ -56,7 +56,7 @@ func (l *limits) someOver() *room {
 
 // trimRoom removes the oldest entries of a room over its limits.
 func (w *writer) trimRoom(now time.Time, r *room) (int, error) {
-	k := w.options.keep(r.name)
+	k := w.keeps.keep(r.name)
 	before := int64(0)
 	if k.Age > 0 {
 		before = now.Add(-k.Age).UnixNano()
@@ -100,7 +100,7 @@ func (w *writer) trimAll(now time.Time) (int, error) {
 		return 0, err
 	}
 	n, entries, bytes := 0, w.limits.entries, w.limits.bytes
-	for ; n < len(old) && entries > 1 && bytes > w.options.Total; n++ {
+	for ; n < len(old) && entries > 1 && bytes > w.keeps.Total; n++ {
 		entries--
 		bytes -= int64(len(old[n].entry.Body))
 	}

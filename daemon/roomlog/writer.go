@@ -31,6 +31,7 @@ type writer struct {
 	wrote   bool  // the last transaction has committed a change of the entries
 	frames  int   // of the write-ahead log since the last checkpoint, about
 	limits  limits
+	keeps   Rules
 
 	timer     *time.Timer
 	polled    time.Time
@@ -63,7 +64,7 @@ const insertSQL = `INSERT OR IGNORE INTO msg(pos, prev, room, at, sender, id, ni
 
 // newWriter opens the connection, prepares the schema and reads the rooms.
 func newWriter(ctx context.Context, l *Log) (w *writer, err error) {
-	w = &writer{Log: l, limits: limits{spared: make(map[*room]bool)}}
+	w = &writer{Log: l, limits: limits{spared: make(map[*room]bool)}, keeps: Rules{l.options.Keep, l.options.Rooms, l.options.Total}}
 	if w.session, err = newSession(ctx, l.writeDB); err != nil {
 		return nil, err
 	}
@@ -123,6 +124,7 @@ func (w *writer) run() {
 		case <-w.appends.kick:
 		case <-w.timer.C:
 		}
+		w.takeRules()
 		items, over := w.appends.take()
 		w.commitAll(items)
 		w.appends.giveBack(items)
@@ -165,6 +167,7 @@ func (w *writer) commit(batch []request) {
 	case refusalsOnly(batch):
 		err = w.store(batch) // needs no transaction, and does not wait for one
 	default:
+		w.figures.commits.Add(1)
 		store := func() error { return w.store(batch) }
 		if err = w.try(store); damaged(err) {
 			w.refuseUnreadable(batch)
@@ -172,6 +175,9 @@ func (w *writer) commit(batch []request) {
 		}
 		w.judge(time.Now(), err)
 		err = w.refusal(err)
+	}
+	if err == nil {
+		w.figures.observe(batch, w.results)
 	}
 	if err != nil {
 		w.results = w.results[:0]
@@ -228,7 +234,7 @@ func (w *writer) settle(committed bool) {
 			w.wrote = w.wrote || r.added != 0
 			r.newest, r.count, r.bytes, r.removed = r.tail, r.count+r.added, r.bytes+r.addBytes, max(r.removed, r.cut)
 			r.unfolded += r.added
-			w.limits.settled(r, w.options.keep(r.name))
+			w.limits.settled(r, w.keeps.keep(r.name))
 			if r.folded {
 				r.unfolded = 0
 			}
