@@ -12,6 +12,8 @@ const (
 	gatherFor = 50 * time.Millisecond
 	// maxGathered is how many bytes of lines may wait for a reader of the log that is slow.
 	maxGathered = 1 << 20
+	// endIn bounds the wait for the last lines.
+	endIn = 2 * time.Second
 )
 
 // gatherer writes lines a little later, many at once. A system call that may block keeps the runtime's monitor thread awake for some time, and of a
@@ -19,25 +21,32 @@ const (
 // lines that find no room are counted, and the log says so. Any goroutine may use it.
 type gatherer struct {
 	out   io.Writer
+	apart bool                  // out is the journal, which takes an entry a write; else it takes all lines together
+	tell  func(lost int) []byte // the line that says so
 	timer *time.Timer
 
 	writing sync.Mutex // is held while out writes
 
 	mu    sync.Mutex // guards what follows
 	lines []byte
+	ends  []int // of the entries in lines, when they are written apart
 	lost  int
 	armed bool
 }
 
-// newGatherer makes a gatherer; its owner calls flush in the end.
+// newGatherer makes a gatherer of lines of text; its owner calls end in the end.
 func newGatherer(out io.Writer) *gatherer {
-	g := &gatherer{out: out}
+	g := &gatherer{out: out, tell: func(lost int) []byte { return []byte("yodeld: " + lostText(lost) + "\n") }}
 	g.timer = time.AfterFunc(time.Hour, g.flush)
 	g.timer.Stop()
 	return g
 }
 
-// Write takes one line; it never fails.
+func lostText(lost int) string {
+	return fmt.Sprintf("%d lines of the log are lost: it was not read fast enough", lost)
+}
+
+// Write takes one line, or entry; it never fails.
 func (g *gatherer) Write(line []byte) (int, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -45,7 +54,9 @@ func (g *gatherer) Write(line []byte) (int, error) {
 		g.lost++
 		return len(line), nil
 	}
-	g.lines = append(g.lines, line...)
+	if g.lines = append(g.lines, line...); g.apart {
+		g.ends = append(g.ends, len(g.lines))
+	}
 	if !g.armed {
 		g.armed = true
 		g.timer.Reset(gatherFor)
@@ -59,13 +70,43 @@ func (g *gatherer) flush() {
 	defer g.writing.Unlock()
 	g.timer.Stop()
 	g.mu.Lock()
-	lines, lost := g.lines, g.lost
-	g.lines, g.lost, g.armed = nil, 0, false
+	lines, ends, lost := g.lines, g.ends, g.lost
+	g.lines, g.ends, g.lost, g.armed = nil, nil, 0, false
 	g.mu.Unlock()
 	if lost > 0 {
-		lines = fmt.Appendf(lines, "yodeld: %d lines of the log are lost: it was not read fast enough\n", lost)
+		if lines = append(lines, g.tell(lost)...); g.apart {
+			ends = append(ends, len(lines))
+		}
 	}
-	if len(lines) > 0 {
-		_, _ = g.out.Write(lines) // there is nobody to tell
+	if !g.apart {
+		if len(lines) > 0 {
+			_, _ = g.out.Write(lines) // there is nobody to tell
+		}
+		return
+	}
+	begin := 0
+	for i, end := range ends {
+		if _, err := g.out.Write(lines[begin:end]); err != nil { // nobody reads: the others would each wait as long
+			g.mu.Lock()
+			g.lost += len(ends) - i
+			g.mu.Unlock()
+			return
+		}
+		begin = end
+	}
+}
+
+// end writes what is there, if that does not take long. Where nobody reads the log a goroutine stays behind.
+func (g *gatherer) end() {
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		g.flush()
+	}()
+	late := time.NewTimer(endIn)
+	defer late.Stop()
+	select {
+	case <-over:
+	case <-late.C:
 	}
 }

@@ -83,3 +83,27 @@ func TestALogThatNobodyReadsStopsNothing(t *testing.T) {
 		}
 	})
 }
+
+// A log that nobody reads does not hold up the end.
+func TestALogThatNobodyReadsDoesNotHoldUpTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := &sink{gate: make(chan struct{})}
+		g := newGatherer(out)
+		say(t, g, "last\n")
+		began := time.Now()
+		g.end()
+		if took := time.Since(began); took != endIn {
+			t.Errorf("it took %v", took)
+		}
+		close(out.gate)
+		synctest.Wait()
+		if got := strings.Join(out.written(), ""); got != "last\n" {
+			t.Errorf("%q", got)
+		}
+		began = time.Now()
+		g.end()
+		if took := time.Since(began); took != 0 {
+			t.Errorf("with nothing to write it took %v", took)
+		}
+	})
+}

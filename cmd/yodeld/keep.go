@@ -1,27 +1,14 @@
 package main
 
 import (
-	"fmt"
+	"errors"
 	"math"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/urfave/cli/v2"
-
-	"yodel/daemon"
 	"yodel/daemon/roomlog"
 )
-
-// keepFlags say what the room log keeps.
-func keepFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.StringFlag{Name: "keep", Value: strconv.Itoa(roomlog.DefaultKeep.Entries), Usage: "keep the last `N` messages of a room; 0: any number"},
-		&cli.StringFlag{Name: "keep-age", Value: "0", Usage: "keep messages for `TIME` (30d, 12h); 0: for ever"},
-		&cli.StringFlag{Name: "keep-bytes", Value: "512M", Usage: "keep the last messages of a room, `SIZE` in all (K, M, G); 0: any size"},
-		&cli.StringFlag{Name: "keep-total", Value: "2G", Usage: "keep the last messages of all rooms, `SIZE` in all; 0: any size"},
-	}
-}
 
 // keepSetting sets one of the limits by its name, as in --keep-age or in --room studio=2s,keep-age=30d.
 func keepSetting(k *roomlog.Keep, name, value string) error {
@@ -42,35 +29,43 @@ func keepSetting(k *roomlog.Keep, name, value string) error {
 	return err
 }
 
-// setKeep takes what the flags say into the configuration.
-func setKeep(c *cli.Context, cfg *daemon.Config) (err error) {
-	for _, name := range []string{"keep", "keep-age", "keep-bytes"} {
-		if err := keepSetting(&cfg.Keep, name, c.String(name)); err != nil {
-			return fmt.Errorf("--%w", err)
-		}
-	}
-	if cfg.KeepTotal, err = size("keep-total", c.String("keep-total")); err != nil {
-		return fmt.Errorf("--%w", err)
-	}
-	return nil
-}
-
 // age reads a duration; days (30d) are 24 hours.
 func age(name, value string) (time.Duration, error) {
+	d, err := parseTime(value)
+	if err != nil {
+		return 0, usage("a time is like 30d, 12h or 0", "%s %s: %v", name, value, err)
+	}
+	return d, nil
+}
+
+// parseTime reads what age does.
+func parseTime(value string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(value, "d"); ok {
 		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
 			return time.Duration(n) * 24 * time.Hour, nil
 		}
 	}
+	if _, err := strconv.ParseUint(value, 10, 64); err == nil && value != "0" {
+		return 0, errors.New("not a time: its unit is missing")
+	}
 	d, err := time.ParseDuration(value)
 	if err != nil || d < 0 {
-		return 0, usage("a time is like 30d, 12h or 0", "%s %s: not a time", name, value)
+		return 0, errors.New("not a time")
 	}
 	return d, nil
 }
 
 // size reads a number of bytes, in units of 1024 with K, M, G or T.
 func size(name, value string) (int64, error) {
+	n, err := parseSize(value)
+	if err != nil {
+		return 0, usage("a size is like 512M, 2G or 0", "%s %s: %v", name, value, err)
+	}
+	return n, nil
+}
+
+// parseSize reads what size does.
+func parseSize(value string) (int64, error) {
 	digits, shift := value, 0
 	for i, unit := range "KMGT" {
 		if d, ok := strings.CutSuffix(strings.ToUpper(value), string(unit)); ok {
@@ -79,7 +74,7 @@ func size(name, value string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil || n < 0 || n > math.MaxInt64>>shift {
-		return 0, usage("a size is like 512M, 2G or 0", "%s %s: not a size", name, value)
+		return 0, errors.New("not a size")
 	}
 	return n << shift, nil
 }

@@ -20,7 +20,7 @@ func TestRoomsAreRead(t *testing.T) {
 		"a=1s,keep=9,keep-age=30d":     {Delay: time.Second, Keep: &roomlog.Keep{Entries: 9, Bytes: 6, Age: 30 * 24 * time.Hour}},
 		"a=0,keep-bytes=2k,keep-age=0": {Keep: &roomlog.Keep{Entries: 5, Bytes: 2048}},
 	} {
-		got, err := rooms([]string{text}, keep)
+		got, err := configsOf([]string{text}, keep)
 		if d := cmp.Diff(want, got["a"]); err != nil || d != "" {
 			t.Errorf("%s: %v (-want +got)\n%s", text, err, d)
 		}
@@ -36,10 +36,16 @@ func TestRoomsAreRead(t *testing.T) {
 		"a=0,keep-bytes=1.5G": "not a size",
 	} {
 		var bad *usageError
-		if _, err := rooms([]string{text}, keep); !errors.As(err, &bad) || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), text) {
+		if _, err := configsOf([]string{text}, keep); !errors.As(err, &bad) || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), text) {
 			t.Errorf("%s: %v, want %q", text, err, says)
 		}
 	}
+}
+
+// configsOf gives what --room says of rooms, where all keep that.
+func configsOf(texts []string, keep roomlog.Keep) (map[string]daemon.RoomConfig, error) {
+	rooms, err := roomSettings(nil).with("--room ", texts)
+	return rooms.configs(&daemon.Config{Keep: keep}), err
 }
 
 func TestSizes(t *testing.T) {

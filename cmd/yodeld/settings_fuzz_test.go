@@ -13,7 +13,7 @@ func FuzzRooms(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		got, err := rooms([]string{text}, roomlog.Keep{Entries: 5})
+		got, err := configsOf([]string{text}, roomlog.Keep{Entries: 5})
 		if bad := (*usageError)(nil); err != nil && !errors.As(err, &bad) {
 			t.Fatalf("%q: %v is no usage error", text, err)
 		}

@@ -2,29 +2,28 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/urfave/cli/v2"
-
-	"yodel/wire/secure"
 )
 
 var errNoState = errors.New("no state folder: neither --state, STATE_DIRECTORY, XDG_STATE_HOME nor HOME is set")
 
+const stateUsage = "folder of the daemon's key and of the room log `DIR` (default $STATE_DIRECTORY, $XDG_STATE_HOME/yodeld or ~/.local/state/yodeld)"
+
 func stateFlag() cli.Flag {
-	return &cli.StringFlag{
-		Name: "state", EnvVars: []string{"YODELD_STATE"},
-		Usage: "folder of the daemon's key and of the room log `DIR` (default $STATE_DIRECTORY, $XDG_STATE_HOME/yodeld or ~/.local/state/yodeld)",
-	}
+	return &cli.StringFlag{Name: "state", EnvVars: []string{"YODELD_STATE"}, Usage: stateUsage}
 }
 
-// stateDir gives the state folder.
-func stateDir(c *cli.Context) (string, error) {
-	if dir := c.String("state"); dir != "" {
-		return dir, nil
+// stateDir gives the state folder of a command.
+func stateDir(c *cli.Context) (string, error) { return stateFolder(c.String("state")) }
+
+// stateFolder gives the state folder; said is what was said of it, empty: nothing.
+func stateFolder(said string) (string, error) {
+	if said != "" {
+		return said, nil
 	}
 	if dir, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":"); dir != "" {
 		return dir, nil
@@ -36,18 +35,4 @@ func stateDir(c *cli.Context) (string, error) {
 		return filepath.Join(home, ".local", "state", "yodeld"), nil
 	}
 	return "", errNoState
-}
-
-// identity loads the daemon's key, made on first use.
-func identity(c *cli.Context) (id *secure.Identity, path string, err error) {
-	dir, err := stateDir(c)
-	if err != nil {
-		return nil, "", err
-	}
-	path = filepath.Join(dir, "identity.pem")
-	id, _, err = secure.LoadOrCreateIdentity(path)
-	if err != nil {
-		return nil, path, fmt.Errorf("the daemon's key: %w", err)
-	}
-	return id, path, nil
 }
