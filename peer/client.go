@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"yodel/wire"
 	"yodel/wire/secure"
 )
 
@@ -29,7 +30,7 @@ type Client struct {
 
 // Dial makes a session with the daemon: address validation and handshake. It returns when the keys are there and Hello is on its way, so
 // that what is asked next goes in the same flight. Errors: ErrUnreachable when the daemon does not
-// answer in Config.Timeout, or nothing listens there; secure.ErrHostKeyChanged; ErrServer and ErrConfig; ctx's. ctx is only for dialling.
+// answer in Config.Timeout, or nothing listens there; secure.ErrHostKeyChanged; ErrOtherDaemon; ErrServer and ErrConfig; ctx's. ctx is only for dialling.
 //
 // That the daemon refuses the nick, the version or access ends the client: all calls, and Err, give the *RefusedError. Welcomed waits until that
 // is decided.
@@ -63,6 +64,26 @@ func (c *Client) Welcomed(ctx context.Context) error {
 		return nil
 	})
 	return err
+}
+
+// Succeed has the daemon give what this identity has there (its admission, its roles, its nicks) to another one, which the daemon must not know yet. When
+// it returns nil the daemon has done that, and takes this identity no more: its sessions, this one among them, end with CODE_ACCESS. With any error
+// but a *RefusedError it may have happened nevertheless.
+func (c *Client) Succeed(ctx context.Context, next *secure.Identity) error {
+	message, err := succeedMessage(next, c.Daemon(), c.Fingerprint())
+	if err != nil {
+		return err
+	}
+	_, err = ask(ctx, c, message, func(*wire.Message, time.Time) struct{} { return struct{}{} })
+	return err
+}
+
+// succeedMessage makes the message of a request by which next takes the place of old.
+func succeedMessage(next *secure.Identity, daemon, old secure.Fingerprint) (func(id uint64) []byte, error) {
+	key, signature, err := next.ProveSuccession(daemon, old)
+	return func(id uint64) []byte {
+		return wire.Encode(&wire.Message_Succeed{Succeed: &wire.Succeed{Request: id, Key: key, Signature: signature}})
+	}, err
 }
 
 // setupContext bounds the wait for the first answer, and from then on that for the rest.
@@ -117,7 +138,7 @@ func (c *Client) RTT() time.Duration {
 }
 
 // Events brings what happens. It is closed by Close, and after the loss of the session and the events before it: without Config.Reconnect
-// after any loss, with it after one that is for good (a *RefusedError, secure.ErrHostKeyChanged). Who
+// after any loss, with it after one that is for good (a *RefusedError, ErrKicked, secure.ErrHostKeyChanged). Who
 // joins a room must read it: what is not read holds back the messages of rooms, and nothing else. No message is lost; but when 1024 events
 // wait, presence is told as differences when fewer do, and talks are left out.
 func (c *Client) Events() <-chan Event { return c.events }
@@ -126,7 +147,7 @@ func (c *Client) Events() <-chan Event { return c.events }
 // by one of the two channels. A group is never empty, and the receiver's own.
 func (c *Client) EventGroups() <-chan []Event { return c.groups }
 
-// Err tells why Events was closed: nil after Close, else an error that is ErrLost, a *RefusedError or secure.ErrHostKeyChanged.
+// Err tells why Events was closed: nil after Close, else an error that is ErrLost, a *RefusedError, ErrKicked or secure.ErrHostKeyChanged.
 func (c *Client) Err() error { return read(c.shared, func(s *shared) error { return s.err }) }
 
 // overErr is what calls get when the client is over.

@@ -25,6 +25,11 @@ type Config struct {
 	// KnownHosts is where the daemon's key is pinned on first use and looked up later. Nil accepts any daemon and pins nothing. Whatever it says,
 	// one client goes on with the key alone that it has met first.
 	KnownHosts *secure.KnownHosts
+	// Daemon is the key that the daemon must have, as an invite names it; zero: KnownHosts alone decides. Another one is ErrOtherDaemon.
+	Daemon secure.Fingerprint
+	// Invite is the token of an invite (wire.Invite), 16 bytes, which every Hello carries until the first Welcome; empty: none. A daemon that knows the
+	// key, or lets everybody in, does not look at it.
+	Invite []byte
 	// Nick is the wished nick; empty: none yet, see Client.SetNick.
 	Nick string
 	// Software is name/version, for the daemon's log; empty: "yodel".
@@ -52,6 +57,9 @@ func (cfg Config) checked() (Config, error) {
 	}
 	if _, _, err := splitServer(cfg.Server); err != nil {
 		return cfg, err
+	}
+	if n := len(cfg.Invite); n != 0 && n != wire.InviteToken {
+		return cfg, fmt.Errorf("%w: Invite has %d bytes, want %d", ErrConfig, n, wire.InviteToken)
 	}
 	if cfg.Nick != "" {
 		nick, err := checkNick(cfg.Nick)

@@ -205,9 +205,12 @@ func (l *link) protect(s *secure.Secrets) (err error) {
 	return err
 }
 
-// verify compares the daemon's key with the one that this client has met, and with the one that is pinned. The file's lock may be another's for seconds, and knows no context: when
+// verify compares the daemon's key with the one that was asked for, with that which this client has met, and with the one that is pinned. The file's lock may be another's for seconds, and knows no context: when
 // ctx ends first, the look into the file ends by itself.
 func verify(ctx context.Context, cfg Config, name string, fp secure.Fingerprint) error {
+	if cfg.Daemon != (secure.Fingerprint{}) && fp != cfg.Daemon {
+		return fmt.Errorf("%w: %s has the key %s, not %s", ErrOtherDaemon, name, fp, cfg.Daemon)
+	}
 	if cfg.pinned != (secure.Fingerprint{}) && fp != cfg.pinned {
 		return fmt.Errorf("%w: %s is now %s, and was %s in the session before", secure.ErrHostKeyChanged, name, fp, cfg.pinned)
 	}

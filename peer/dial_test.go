@@ -52,20 +52,15 @@ func dial(ctx context.Context, t *testing.T, cfg Config) (time.Duration, error) 
 }
 
 func TestDialWhereNothingListens(t *testing.T) {
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := conn.LocalAddr().String()
-	_ = conn.Close()
-	took, err := dial(t.Context(), t, Config{Server: addr})
-	if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "nothing listens there") || took > time.Second {
+	const nobodys = "127.0.0.1:1" // the system gives it to no other test
+	took, err := dial(t.Context(), t, Config{Server: nobodys, Timeout: 2 * patience})
+	if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "nothing listens there") || took > patience {
 		t.Errorf("%v after %v", err, took)
 	}
 }
 
 func TestDialTimesOut(t *testing.T) {
-	const timeout = 300 * time.Millisecond
+	const timeout = 3 * time.Second // in which a busy machine reads what has come
 	for name, tt := range map[string]struct {
 		reply func([]byte) []byte
 		want  string
@@ -75,11 +70,12 @@ func TestDialTimesOut(t *testing.T) {
 		"mirror":  {func(b []byte) []byte { return b }, "not a Yodel daemon"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			took, err := dial(t.Context(), t, Config{Server: silent(t, tt.reply), Timeout: timeout})
 			if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), tt.want) {
 				t.Error(err)
 			}
-			if took < timeout || took > timeout+time.Second {
+			if took < timeout || took > timeout+patience {
 				t.Errorf("after %v, want %v", took, timeout)
 			}
 		})
@@ -92,7 +88,7 @@ func TestDialEndsWithItsContext(t *testing.T) {
 		cancel()
 		return b
 	})
-	if took, err := dial(ctx, t, Config{Server: server}); !errors.Is(err, context.Canceled) || took > 5*time.Second {
+	if took, err := dial(ctx, t, Config{Server: server}); !errors.Is(err, context.Canceled) || took > patience {
 		t.Errorf("%v after %v", err, took)
 	}
 }

@@ -104,7 +104,10 @@
 //	           3  certificate … Finished               ◄ Finished: the keys are there, Dial returns
 //	           4  Hello, and what is asked until then: Join, Publish, Talk ◄ Welcome, Joined, Receipt
 //
-// A refusal of Hello ends the client, so the first call gets it.
+// A refusal of Hello ends the client, so the first call gets it. Every Hello before the first Welcome carries the token of Config.Invite.
+//
+// The daemon's key is looked at in this order, before anything but the handshake is sent: Config.Daemon (ErrOtherDaemon), the key that the client met
+// before, KnownHosts (secure.ErrHostKeyChanged), which pins it when the address is new.
 //
 // # Paths
 //
@@ -115,7 +118,7 @@
 //   - with a hint of the daemon, which does not know the address that it is sent from; once a second at most, because anyone can forge one;
 //   - 5 s after the later of the last sign of life and of the sending of what has no answer: an idle session asks nothing (before that, after 0.5, 1, 2
 //     and 4 s, a report goes out, which is long enough for a hint where what was sent is not);
-//   - when a stream that is heard pauses, and when the network takes no datagram (no route, the local address is gone);
+//   - when a stream that is heard pauses, or does not begin, and when the network takes no datagram (no route, the local address is gone);
 //   - when a change of the network has given the daemon another local address here (told on Linux by a route socket, elsewhere found
 //     out by the two before this).
 //
@@ -165,7 +168,8 @@
 // A room that the daemon cannot take yet ("stopping", "limit") is asked for again, 100 ms to 3 s apart, and then the talks in it; *Back
 // waits for it. One that is refused for good is told as *RoomLost, or ends the client when it was the last one.
 //
-// What else ends for good, also with Reconnect: a refusal of the session other than "stopping" and "limit", and a daemon with another key.
+// What else ends for good, also with Reconnect: a refusal of the session other than "stopping" and "limit", a BYE "kicked" (ErrKicked) or "access
+// withdrawn" (a *RefusedError with CODE_ACCESS), and a daemon with another key.
 //
 // # Panics
 //
@@ -189,7 +193,7 @@
 //
 // A voice may go on under another SSRC in mid-talk; that is the end of one talk and the start of the next, without a seam in the sound.
 //
-// Reports (RFC 3550, 6.4) go every 5 s while audio flows, else every 15 s: a receiver report with a block for each stream, of at least 56 bytes, and
+// Reports (RFC 3550, 6.4) go every 5 s while audio flows, every 4 to 5 s in a room, else every 15 s: a receiver report with a block for each stream, of at least 56 bytes, and
 // behind it in the packet a sender report for each talk, without blocks.
 //
 // Nothing is allocated per packet of audio, sending or receiving (there are tests for it).

@@ -91,9 +91,11 @@ func (e *engine) attach(now time.Time, s *session) {
 
 // hello begins a session on the wire, naming the one that it goes on with.
 func (e *engine) hello(now time.Time, s *session) {
-	e.sendOn(now, s, wire.Encode(&wire.Message_Hello{Hello: &wire.Hello{
-		Versions: []uint32{wire.MaxVersion}, Software: e.cfg.Software, Nick: e.nick, SessionId: e.sessionID,
-	}}))
+	hello := &wire.Hello{Versions: []uint32{wire.MaxVersion}, Software: e.cfg.Software, Nick: e.nick, SessionId: e.sessionID}
+	if !e.welcomed {
+		hello.Invite = e.cfg.Invite
+	}
+	e.sendOn(now, s, wire.Encode(&wire.Message_Hello{Hello: hello}))
 }
 
 // detach ends the session, with the next and the old one; what waits stays for the next one.
@@ -244,7 +246,7 @@ func (e *engine) deadline() time.Time {
 	e.rekeyDeadlines(sooner)
 	e.s.pathDeadlines(sooner)
 	sooner(e.s.stream.Deadline())
-	sooner(e.s.keepAliveDeadline())
+	sooner(e.keepAliveDeadline())
 	sooner(e.outbox.pause.until)
 	for _, in := range e.s.streams {
 		sooner(in.deadline())

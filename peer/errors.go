@@ -3,6 +3,7 @@ package peer
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"yodel/wire"
 )
@@ -27,6 +28,10 @@ var (
 	ErrServer = errors.New("illegal server address")
 	// ErrNoReport: a talk has ended, and the daemon did not tell what arrived.
 	ErrNoReport = errors.New("no report about the talk")
+	// ErrOtherDaemon: the daemon has another key than Config.Daemon.
+	ErrOtherDaemon = errors.New("another daemon than the one that was asked for")
+	// ErrKicked: who runs the daemon has ended the session.
+	ErrKicked = errors.New("kicked")
 	// ErrConfig: a Config that cannot be used.
 	ErrConfig = errors.New("illegal configuration")
 )
@@ -39,10 +44,13 @@ type RefusedError struct {
 	Room   string // empty when it was not about a room
 }
 
-// Error gives the reason, and the code's name when there is none.
+// Error gives the reason, and the code's name when there is none. Of a room that one may not use it names the room.
 func (e *RefusedError) Error() string {
-	if e.Reason == "" {
+	switch {
+	case e.Reason == "":
 		return fmt.Sprintf("%v: %v", ErrRefused, e.Code)
+	case e.Code == wire.Code_CODE_ACCESS && e.Room != "" && !strings.Contains(e.Reason, e.Room):
+		return fmt.Sprintf("%v: room %s: %s", ErrRefused, e.Room, e.Reason)
 	}
 	return fmt.Sprintf("%v: %s", ErrRefused, e.Reason)
 }
@@ -51,7 +59,7 @@ func (e *RefusedError) Error() string {
 func (e *RefusedError) Is(target error) bool { return target == ErrRefused }
 
 func refused(r *wire.Refused) *RefusedError {
-	e := &RefusedError{Code: r.GetCode(), Reason: wire.Printable(short(r.GetReason(), maxReasonText)), Room: short(r.GetRoom(), wire.MaxRoomName)}
+	e := &RefusedError{Code: r.GetCode(), Reason: wire.Printable(short(r.GetReason(), maxReasonText)), Room: wire.Printable(short(r.GetRoom(), wire.MaxRoomName))}
 	if e.Code == wire.Code_CODE_READ_ONLY && e.Reason == "" {
 		e.Reason = "the room log takes nothing now: the daemon's disk is full"
 	}

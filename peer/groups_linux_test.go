@@ -31,7 +31,7 @@ func TestGroupsAreReadOneByOne(t *testing.T) {
 		}
 		t.Skip(loss)
 	}
-	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
 	raw, err := listener.SyscallConn()
 	if err != nil {
 		t.Fatal(err)

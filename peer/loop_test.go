@@ -13,7 +13,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"yodel/peer/audio"
 	"yodel/wire/secure"
@@ -114,10 +113,9 @@ func TestVerifyEndsWithItsContext(t *testing.T) {
 	go func() {
 		done <- verify(ctx, Config{KnownHosts: known, Logger: slog.New(slog.NewTextHandler(pinned, nil))}, "localhost:1", mustIdentity(t).Fingerprint())
 	}()
-	start := time.Now()
 	cancel()
-	if err := <-done; !errors.Is(err, context.Canceled) || time.Since(start) > time.Second {
-		t.Errorf("%v after %v", err, time.Since(start))
+	if err := <-done; !errors.Is(err, context.Canceled) { // while the lock is held
+		t.Error(err)
 	}
 	unlock()
 	<-pinned // the goroutine that was left behind ends

@@ -83,6 +83,8 @@ func (e *engine) answer(now time.Time, m *wire.Message) {
 		id = k.Members.GetRequest()
 	case *wire.Message_RoomList:
 		id = k.RoomList.GetRequest()
+	case *wire.Message_Succeeded:
+		id = k.Succeeded.GetRequest()
 	}
 	if r := e.requests.answered(id, m); r != nil {
 		r.done(now, m, nil)

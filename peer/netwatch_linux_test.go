@@ -28,7 +28,7 @@ func TestChangesOfTheNetworkAreTold(t *testing.T) {
 	}
 	select {
 	case <-told:
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience):
 		t.Error("nothing is told")
 	}
 	if err := socket.Close(); err != nil {
@@ -47,7 +47,7 @@ func TestTheWatchEnds(t *testing.T) {
 	}()
 	select {
 	case <-done:
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("it goes on")
 	}
 }

@@ -20,9 +20,16 @@ type simClient struct {
 	ended  chan struct{}
 }
 
+// config is that of a client in the bubble.
+func (n *simNet) config(t *testing.T) Config {
+	t.Helper()
+	return Config{Server: "daemon.example:9635", Identity: mustIdentity(t), Nick: "alice", net: n.network()}
+}
+
 func (n *simNet) client(t *testing.T, reconnect bool, change ...func(*wire.KeyLimits)) *simClient {
 	t.Helper()
-	cfg := Config{Server: "daemon.example:9635", Identity: mustIdentity(t), Nick: "alice", Reconnect: reconnect, net: n.network()}
+	cfg := n.config(t)
+	cfg.Reconnect = reconnect
 	for _, f := range change {
 		cfg.limits = new(wire.KeyLimits)
 		*cfg.limits = wire.RekeyLimits

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -102,12 +103,22 @@ func (e *engine) receiveRTCP(now time.Time, s *session, datagram []byte) {
 }
 
 // goodbye ends the session, after what the daemon said before it was taken.
-func (s *session) goodbye(p *rtcp.Goodbye) {
-	reason := wire.Printable(p.Reason)
-	if reason == "" {
-		reason = "the daemon has closed it"
+func (s *session) goodbye(p *rtcp.Goodbye) { s.lose(goodbyeErr(wire.Printable(p.Reason))) }
+
+// goodbyeErr words the reason of a BYE. Two of them are for good, and may have a colon and what the operator said behind them.
+func goodbyeErr(reason string) error {
+	what, why, _ := strings.Cut(reason, ": ")
+	switch {
+	case reason == "":
+		return lostErr("the daemon has closed it")
+	case what == wire.ByeAccess:
+		return &RefusedError{Code: wire.Code_CODE_ACCESS, Reason: reason}
+	case what == wire.ByeKicked && why != "":
+		return fmt.Errorf("%w: %s", ErrKicked, why)
+	case what == wire.ByeKicked:
+		return ErrKicked
 	}
-	s.lose(lostErr(reason))
+	return lostErr(reason)
 }
 
 func lostErr(reason string) error { return fmt.Errorf("%w: %s", ErrLost, reason) }

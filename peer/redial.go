@@ -153,7 +153,7 @@ func isFinal(err error) bool {
 	if errors.As(err, &r) {
 		return r.Code != wire.Code_CODE_STOPPING && r.Code != wire.Code_CODE_LIMIT
 	}
-	return errors.Is(err, secure.ErrHostKeyChanged)
+	return errors.Is(err, secure.ErrHostKeyChanged) || errors.Is(err, ErrOtherDaemon) || errors.Is(err, ErrKicked)
 }
 
 // changed notes a change of the network, which is looked at when those that belong to it have come too.

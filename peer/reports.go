@@ -9,6 +9,8 @@ import (
 )
 
 const (
+	// reportSpread is how much sooner than others a peer in a room may send its report.
+	reportSpread = time.Second
 	// maxBlocks is how many report blocks fit a receiver report (RFC 3550, 6.4.1: the count has 5 bits).
 	maxBlocks = 31
 	// maxSenderReports is how many sender reports fit the datagram behind a full receiver report.
@@ -18,27 +20,36 @@ const (
 	pingPadding = 48
 )
 
-// reportEvery is how often a report is due: oftener while audio flows.
-func (s *session) reportEvery() time.Duration {
-	if !s.lastAudio.IsZero() && s.lastReport.Sub(s.lastAudio) < wire.ReportEvery {
+// flows tells that audio was sent or received not long before the last report.
+func (s *session) flows() bool {
+	return !s.lastAudio.IsZero() && s.lastReport.Sub(s.lastAudio) < wire.ReportEvery
+}
+
+// reportEvery is how often a report is due: oftener while audio flows, and in a room. There the hint that it earns tells of a daemon that was
+// killed and is there again, before somebody speaks whom this peer would not hear.
+func (e *engine) reportEvery() time.Duration {
+	switch {
+	case e.s.flows():
 		return wire.ReportEvery
+	case len(e.rooms) > 0:
+		return wire.ReportEvery - e.s.early
 	}
 	return wire.KeepaliveEvery
 }
 
-func (s *session) keepAliveDeadline() time.Time {
-	report, ping := s.lastReport.Add(s.reportEvery()), s.lastMessage.Add(wire.PingEvery)
+func (e *engine) keepAliveDeadline() time.Time {
+	report, ping := e.s.lastReport.Add(e.reportEvery()), e.s.lastMessage.Add(wire.PingEvery)
 	if ping.Before(report) {
 		return ping
 	}
 	return report
 }
 
-// keepAlive sends a reliable Ping when nothing else was said for long, and the report that keeps NATs open, for which the Ping stands when no
-// audio flows.
+// keepAlive sends a reliable Ping when nothing else was said for long, and the report that keeps NATs open, for which the Ping stands
+// outside of rooms when no audio flows.
 func (e *engine) keepAlive(now time.Time) {
 	if now.Sub(e.s.lastMessage) >= wire.PingEvery {
-		if e.s.reportEvery() == wire.KeepaliveEvery {
+		if e.reportEvery() == wire.KeepaliveEvery {
 			e.s.lastReport = now
 		}
 		e.requests.forget(e.s.ping) // only the last one is waited for
@@ -46,7 +57,7 @@ func (e *engine) keepAlive(now time.Time) {
 			return wire.Encode(&wire.Message_Ping{Ping: &wire.Ping{Request: id, Padding: make([]byte, pingPadding)}})
 		}, func(time.Time, *wire.Message, error) {})
 	}
-	if now.Sub(e.s.lastReport) >= e.s.reportEvery() {
+	if now.Sub(e.s.lastReport) >= e.reportEvery() {
 		e.report(now)
 	}
 }

@@ -141,6 +141,20 @@ func (r *rig) reportTimes(h *Hearing, d time.Duration) (at []time.Duration) {
 	return at
 }
 
+// In a room reports go 4 to 5 s apart, Pings or not: a daemon that was started again without a word is found by them.
+func TestMembersReport(t *testing.T) {
+	r, h := hearRig(t, HearOptions{}, Config{})
+	at := r.reportTimes(h, 31*time.Second)
+	if len(at) < 6 {
+		t.Fatalf("reports at %v", at)
+	}
+	for i, t1 := range at[1:] {
+		if d := t1 - at[i]; d < wire.ReportEvery-reportSpread || d > wire.ReportEvery+100*time.Millisecond {
+			t.Errorf("reports at %v", at)
+		}
+	}
+}
+
 // A stream that is heard and pauses without its end is reported at once, and then less and less often: the daemon may have lost the path.
 func TestPausesAreReported(t *testing.T) {
 	const ms = time.Millisecond
@@ -150,7 +164,7 @@ func TestPausesAreReported(t *testing.T) {
 		begin func(*rig)
 		want  []time.Duration
 	}{
-		{"announced", func(*rig) {}, nil},
+		{"announced, and nothing came", func(*rig) {}, []time.Duration{350 * ms, 600 * ms, 1100 * ms, 2100 * ms}},
 		{"before the end", func(r *rig) { r.sound(testSSRC, 0, 1000, tone10(1)) }, pause},
 		{"with packets still to come", func(r *rig) {
 			r.sound(testSSRC, 0, 1000, tone10(1))

@@ -65,6 +65,8 @@ func isAnswer(request []byte, m *wire.Message) bool {
 		return asked.GetWho() != nil && k.Members.GetRoom() == asked.GetWho().GetRoom()
 	case *wire.Message_RoomList:
 		return asked.GetRooms() != nil
+	case *wire.Message_Succeeded:
+		return asked.GetSucceed() != nil
 	}
 	return false
 }

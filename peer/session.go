@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
+	mathrand "math/rand/v2"
 	"time"
 
 	"github.com/pion/rtp"
@@ -31,9 +32,10 @@ type session struct {
 	entries   *wire.Allowance // shared with the events that wait
 
 	welcomed    bool
-	lastMessage time.Time // when a message was sent
-	lastReport  time.Time // when a report was sent
-	lastAudio   time.Time // when audio was sent or received
+	lastMessage time.Time     // when a message was sent
+	lastReport  time.Time     // when a report was sent
+	early       time.Duration // how much sooner a report is due in a room, so that those of many peers that came at once spread
+	lastAudio   time.Time     // when audio was sent or received
 
 	granted map[uint32]bool // SSRCs for talks, each for one
 	streams map[uint32]*streamIn
@@ -59,7 +61,7 @@ func newSession(now time.Time, l *link) *session {
 			Local: wire.SSRCPeer, Remote: wire.SSRCDaemon, FirstSeq: wire.FirstSeq(),
 		}, now),
 		entries:     new(wire.Allowance),
-		lastMessage: now, lastReport: now,
+		lastMessage: now, lastReport: now, early: mathrand.N(reportSpread),
 		granted: make(map[uint32]bool),
 		streams: make(map[uint32]*streamIn), ignored: make(map[uint32]bool), told: make(map[uint32]*Talking),
 		plain:  make([]byte, 0, wire.MaxDatagram),

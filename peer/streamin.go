@@ -200,7 +200,7 @@ func (in *streamIn) endsAt() time.Time {
 
 // pauseAt is when the next step of a pause is: packets are due, and none came. zero: nothing is due.
 func (in *streamIn) pauseAt() time.Time {
-	if in.stats.Got() == 0 || in.steps == pauseSteps || in.ended && in.highest >= in.last {
+	if !in.begun || in.steps == pauseSteps || in.ended && in.highest >= in.last {
 		return time.Time{}
 	}
 	return in.latest.Add(time.Duration(in.steps+1) * pauseStep)

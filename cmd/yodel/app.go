@@ -8,6 +8,7 @@ import (
 )
 
 const examples = `Shout into a room, and everyone in it hears the echo. For example:
+  yodel join LINK                      take an invite, once
   yodel send "tea is ready"            send a message
   yodel read -f                        follow a room
   yodel talk                           record, listen, send
@@ -15,12 +16,11 @@ const examples = `Shout into a room, and everyone in it hears the echo. For exam
   yodel hear                           hear the room on the speaker
   yodel hear -o room.wav --for 1m      hear it into a file
   yodel chat --nick alice -r club      chat in another room
-  yodel who                            who is there
 yodel COMMAND --help tells more; yodel --help lists the commands.
 `
 
 const about = `Results go to standard output, everything else to standard error. A setting comes from its flag, else from the
-environment, else from its default.
+environment, else from config.toml in ~/.config/yodel, else from its default.
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 the daemon is unreachable, timed out or gone, 4 refused (access, nick,
 room, or the daemon's key has changed), 129, 130 and 143 after SIGHUP, SIGINT and SIGTERM.`
@@ -49,7 +49,7 @@ func (sh *shell) app() *cli.App {
 	}
 	app.Commands = []*cli.Command{
 		sh.sendCommand(), sh.readCommand(), sh.talkCommand(), sh.hearCommand(), sh.chatCommand(),
-		sh.whoCommand(), sh.roomsCommand(), sh.pingCommand(), sh.keyCommand(), sh.benchCommand(),
+		sh.whoCommand(), sh.roomsCommand(), sh.pingCommand(), sh.joinCommand(), sh.keyCommand(), sh.benchCommand(),
 	}
 	return app
 }

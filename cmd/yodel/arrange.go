@@ -36,6 +36,9 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	if slices.Contains(own, "--help") {
+		words = nil // the parser would look for help about them
+	}
 	out := append([]string{args[0], cmd.Name}, flags...)
 	out = append(append(out, own...), "--")
 	return append(out, words...), nil

@@ -35,6 +35,8 @@ func TestArrange(t *testing.T) {
 		{"-- send x", "send -- x"},
 		{"help send", "send --help --"},
 		{"send --help", "send --help --"},
+		{"key rotate --help", "key --help --"},
+		{"key -h rotate", "key --help --"},
 		{"help", "--help"},
 		{"--version", "--version"},
 		{"--server= who", "who --server= --"},

@@ -8,14 +8,14 @@
 // reads may hold it up for ever, and then run tells the daemon goodbye in its place. Arguments are put in order first (arrange), so that flags may stand anywhere; only
 // send refuses a flag after the first word of its text, because that word would be lost. A command gets a
 // shell: its standard input, a printer and its settings. A setting is taken from the flag, else from
-// the environment (YODEL_SERVER, YODEL_ROOM, YODEL_NICK, YODEL_IDENTITY), else from its default. Commands return
+// the environment (YODEL_SERVER, YODEL_ROOM, YODEL_NICK, YODEL_IDENTITY), else from config.toml, else from its default. Commands return
 // errors; only exit.go knows which exit code and which hint an error gets.
 //
 // The command runs on a goroutine of its own. What waits does so on others that end with the command's context: one reads
 // the lines of standard input, one watches whether standard output still has a reader (commands that write to it while they follow a
 // room end at once when it has gone), one takes a room's sound to its output, in talk one reads the session's events, and in send and
 // chat one waits for the receipts; in chat one more does what was typed, and one shows the room. Opening a file or a recording runs
-// on one that is left behind if a pipe holds it up beyond the context's end, and so do a Read and a Write that are held up. The
+// on one that is left behind if a pipe holds it up beyond the context's end, and so do a Read and a Write that are held up, and the reading of an invite (join -). The
 // printer is what they share; a write to standard output that blocks holds up only those who write there too.
 //
 // # Streams
@@ -23,7 +23,7 @@
 // Results go to standard output: messages, lists, receipts, raw audio. Everything else goes to standard
 // error: who joined and left (in a room of over 200 how many there are), who speaks, progress (on a terminal only), "yodel: error: …" and
 // "yodel: hint: …". With --json, results, events and errors are objects on standard output, one a line, each with
-// a "type": message, joined, join, leave, crowd, talk, receipt, who, room, ping, key, bench, lost, back, truncated, delay, error.
+// a "type": message, joined, join, leave, crowd, talk, receipt, who, room, ping, enrolled (of join), key, bench, lost, back, truncated, delay, error.
 // Times are RFC 3339 in UTC, durations are seconds. Where standard output carries audio (hear -o -), the objects go to
 // standard error instead. What came from others reaches no stream unescaped: text through
 // wire.Printable, JSON with \u escapes for the same characters, bidirectional overrides among them. Letters that are written from right to left stay.
@@ -58,13 +58,42 @@
 // left out. The file is locked (flock) as long as a program uses it: the new one is locked before it has the name. A file that is not of this form, or not a regular file, is
 // refused as it is. -n, --since and --after hold where there is no position yet, so that a cron job's line may have them.
 //
+// # Keys, invites, defaults
+//
+// In $XDG_CONFIG_HOME/yodel, else ~/.config/yodel, are
+//
+//	identity.pem      the key, made on first use; --identity names another file
+//	identity.pem.new  while key rotate is under way, or was interrupted
+//	identity.pem.old  the key before a key rotate; those before further ones are identity.pem.old.1, .2 and so on. None is ever removed or overwritten
+//	known_hosts       the keys of daemons; it is beside the identity
+//	config.toml       server, room, nick, identity (a path from this folder, or with ~/ from the home): each a text in quotes. Anything else in
+//	                  it is a fault (2), told with its line
+//	*.lock            hold a program back while another one changes the file
+//
+// config.toml is the user's; join changes the values of server and room in it and nothing else, under a lock and by rename. It is read by every
+// command, at most 64 KiB, and only when it is a regular file. Without HOME and XDG_CONFIG_HOME there is none.
+//
+// join takes an invite (wire.Invite) in this order, so that a failure leaves config.toml as it was: the link is read, and config.toml is looked at, before
+// anything is sent, as far as to write what it would become to a file beside it; the daemon must have the key that the link names (other_daemon) before it is pinned, and known_hosts no other one for the address
+// (host_key_changed); the daemon says Welcome, which is the enrolment; config.toml is written. The token is in no error and no log. A daemon that lets
+// everybody in, or knows the key, does not say whether the invite was good.
+//
+// key rotate can be interrupted at each step and goes on when it is run again; rotation in rotate.go tells the steps. It takes the new key for known when the
+// daemon has answered so, or refuses the old key with CODE_ACCESS and the reason "this key was replaced by FINGERPRINT" of the new one; a daemon that merely lets
+// the new one in may let in all. With --to FILE the new key is that in FILE, and no file changes: so each further daemon, which knows the old key only, is
+// told of the same new key, with --identity identity.pem.old --to identity.pem --server HOST.
+//
+// What the daemon refuses with CODE_ACCESS, at Hello or for a room, also after a reconnect, and a BYE "kicked" or "access withdrawn" end every
+// command for good (4), with the codes access and kicked.
+//
 // # Exit codes
 //
 //	0    done; also when the reader of standard output has gone (read -f | head -1)
 //	1    failed: a file, that of --state among them (not its own, or in use), standard output, a message that cannot be sent, a sound card, a truncated WAV
-//	2    usage: an unknown command, flag, codec or format, input that is not WAV, raw audio to a terminal
+//	2    usage: an unknown command, flag, codec or format, a fault in config.toml, what is no invite, input that is not WAV, raw audio to a terminal
 //	3    the daemon is unreachable, timed out, or the session was lost; lines of send had no receipt in --timeout; lines of chat had no receipt 5 s after leaving;
 //	     nothing of a talk got through, or its end did not
-//	4    refused: access, nick (taken or illegal), room, version, the room log is read-only; also by this side when the daemon's key has changed
+//	4    refused: access, kicked, nick (taken or illegal), room, version, the room log is read-only; also by this side when the daemon's key has changed,
+//	     or is not that of the invite
 //	130  ended by SIGINT, 143 by SIGTERM, 129 by SIGHUP (which is ignored under nohup); files are finished first
 package main

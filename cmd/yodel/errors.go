@@ -18,6 +18,7 @@ var (
 	errStateInUse   = errors.New("another yodel read has it")
 	errTooMany      = errors.New("too many lines wait for the daemon")
 	errEnded        = errors.New("ended") // a timeline came to its wanted end
+	errConfig       = errors.New("configuration")
 	errRecorder     = errors.New("recording failed")
 	errNoAnswer     = errors.New("the daemon did not answer")
 	errNoEcho       = errors.New("the echo was not heard")
@@ -29,6 +30,12 @@ type usageError struct{ text string }
 
 func (e usageError) Error() string        { return e.text }
 func (e usageError) Is(target error) bool { return target == errUsage }
+
+// configError is a fault of the file of defaults; it names the file and, where there is one, the line.
+type configError struct{ text string }
+
+func (e configError) Error() string        { return e.text }
+func (e configError) Is(target error) bool { return target == errConfig }
 
 func usagef(format string, args ...any) error {
 	return usageError{fmt.Sprintf(format, args...)}

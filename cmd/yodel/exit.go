@@ -38,6 +38,10 @@ var kinds = []struct {
 	hint string
 }{
 	{errUsage, exitUsage, "usage", ""},
+	{errConfig, exitUsage, "config", ""},
+	{wire.ErrInvite, exitUsage, "invite", "an invite is one line: yodel://HOST[:PORT]/ROOM/KEY"},
+	{peer.ErrOtherDaemon, exitRefused, "other_daemon", "the invite is of another daemon than the one that answers there: ask for a new one, and by a way that nobody can change it"},
+	{peer.ErrKicked, exitRefused, "kicked", ""},
 	{secure.ErrHostKeyChanged, exitRefused, "host_key_changed", "if the daemon was set up anew, remove its line from the known_hosts file; if not, somebody is in between"},
 	{wire.ErrNick, exitRefused, "nick_illegal", hintNick},
 	{wire.ErrRoomName, exitRefused, "room_illegal", hintRoom},
@@ -89,8 +93,14 @@ func explain(err error) failure {
 	switch {
 	case errors.As(err, &refused):
 		f.exit, f.code, f.hint = explainRefusal(refused.Code)
+		if refused.Code == wire.Code_CODE_ACCESS {
+			f.hint = accessHint(refused.Reason, refused.Room)
+		}
 	case errors.As(err, &kept):
 		f.exit, f.code, f.hint = explainRefusal(kept.Code)
+		if kept.Code == wire.Code_CODE_ACCESS {
+			f.hint = accessHint(kept.Reason, "")
+		}
 	default:
 		for _, k := range kinds {
 			if errors.Is(err, k.err) {
@@ -131,3 +141,28 @@ func explainRefusal(code wire.Code) (exit int, name, hint string) {
 	}
 	return exitRefused, name, ""
 }
+
+// accessHint tells what helps who may not come in, or not into a room: an invite only where the daemon says that it takes one. For who was put out, kept
+// out or replaced nothing helps that is to be done here.
+func accessHint(reason, room string) string {
+	if room != "" {
+		return "no invite helps: who runs the daemon says who may"
+	}
+	for _, of := range accessHints {
+		if strings.HasPrefix(reason, of.says) {
+			return of.hint
+		}
+	}
+	return ""
+}
+
+// accessHints are by how the refusals of a daemon begin (daemon/access), which is not what an operator has written; the first that fits holds.
+var accessHints = []struct{ says, hint string }{
+	{"this daemon lets in only keys that it knows, or that bring an invite", "yodel join LINK gets in with an invite; ask who runs the daemon for one"},
+	{"this daemon lets in only keys that it knows", "who runs the daemon can let this key in: yodel key prints its fingerprint"},
+	{"the invite is used up", hintInvite},
+	{"the invite has expired", hintInvite},
+	{"this invite is not of this daemon", hintInvite},
+}
+
+const hintInvite = "ask who runs the daemon for a new invite"

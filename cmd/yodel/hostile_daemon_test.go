@@ -34,6 +34,7 @@ type hostileDaemon struct {
 	validator *secure.Validator
 	ctx       context.Context
 	wg        sync.WaitGroup
+	met       chan struct{} // closed with the first message
 
 	mu         sync.Mutex
 	shaking    map[netip.AddrPort]*secure.MemConn
@@ -48,6 +49,7 @@ type hostileDaemon struct {
 type victim struct {
 	d        *hostileDaemon
 	addr     netip.AddrPort
+	peer     secure.Fingerprint
 	tx       *secure.Tx
 	rx       *secure.Rx
 	stream   *stream.Stream
@@ -67,7 +69,7 @@ func newHostileDaemon(t testing.TB, a attack) *hostileDaemon {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	d := &hostileDaemon{
-		t: t, conn: conn, attack: a, identity: identity, validator: secure.NewValidator(), ctx: ctx, log: []byte("0123456789abcdef"),
+		t: t, conn: conn, attack: a, identity: identity, validator: secure.NewValidator(), ctx: ctx, log: []byte("0123456789abcdef"), met: make(chan struct{}),
 		shaking: make(map[netip.AddrPort]*secure.MemConn), victims: make(map[netip.AddrPort]*victim),
 	}
 	d.wg.Go(d.read)
@@ -177,7 +179,7 @@ func (d *hostileDaemon) shake(b []byte, from netip.AddrPort) {
 }
 
 func (d *hostileDaemon) begin(secrets *secure.Secrets, from netip.AddrPort) {
-	v := &victim{d: d, addr: from}
+	v := &victim{d: d, addr: from, peer: secrets.Remote}
 	var err error
 	if v.tx, v.rx, err = secrets.Protect(); err != nil {
 		d.t.Error(err)
@@ -222,11 +224,21 @@ func (v *victim) takeRTP(b []byte) {
 			continue
 		}
 		v.messages = append(v.messages, decoded)
+		v.d.meet()
 		if v.d.attack.message == nil || !v.d.attack.message(v, decoded) {
 			v.answer(decoded)
 		}
 	}
 	v.settle()
+}
+
+// meet notes that a peer has said something.
+func (d *hostileDaemon) meet() {
+	select {
+	case <-d.met:
+	default:
+		close(d.met)
+	}
 }
 
 // answer is what a daemon would say.

@@ -134,7 +134,7 @@ func TestTextOfOthersOnATerminal(t *testing.T) {
 	}
 }
 
-// onTerminal runs yodel for at most 5 s on a terminal that is so wide, and gives what it wrote there.
+// onTerminal runs yodel for at most 8 s on a terminal that is so wide, and gives what it wrote there.
 func onTerminal(t *testing.T, d *hostileDaemon, width uint16, args ...string) string {
 	t.Helper()
 	master, slave, err := openTerminal()
@@ -156,7 +156,7 @@ func onTerminal(t *testing.T, d *hostileDaemon, width uint16, args ...string) st
 	cmd := hostileCommand(t, d, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	ended := begin(t, cmd, 5*time.Second)
+	ended := begin(t, cmd, 8*time.Second)
 	_ = slave.Close()
 	r := <-ended
 	<-copied

@@ -107,6 +107,16 @@ type (
 		Fingerprint string `json:"fingerprint"`
 		Path        string `json:"path"`
 		Created     bool   `json:"created"`
+		Replaces    string `json:"replaces,omitempty"` // of key rotate: the fingerprint before
+	}
+	// enrolledObject tells what join has done.
+	enrolledObject struct {
+		Type        string `json:"type"`
+		Server      string `json:"server"` // these two are the defaults now
+		Room        string `json:"room"`
+		Daemon      string `json:"daemon"`      // its fingerprint
+		Fingerprint string `json:"fingerprint"` // of this identity
+		Config      string `json:"config"`      // the file of the defaults
 	}
 	errorObject struct {
 		Type    string `json:"type"`

@@ -8,6 +8,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"yodel/cmd/internal/completion"
 )
 
 // endGrace is how long a command may take to end after a signal. It may be held up for ever, by a standard output that nobody
@@ -60,6 +62,12 @@ func (sh *shell) end(ctx context.Context, ended <-chan int) int {
 
 func (sh *shell) runArgs(ctx context.Context, args []string) error {
 	app := sh.app()
+	if words := completion.Asked(); words != nil {
+		for _, offered := range completion.Offer(app, words, wordsEndFlags) {
+			sh.out.line(offered)
+		}
+		return nil
+	}
 	ordered, err := arrange(app, args)
 	if err != nil {
 		return err

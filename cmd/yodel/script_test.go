@@ -5,6 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -20,7 +22,7 @@ import (
 )
 
 // patience bounds every wait of a script.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // yodeldDir is the folder of the daemon that TestMain builds.
 var yodeldDir string
@@ -71,7 +73,7 @@ func (w withDaemon) Run() int {
 //	tone FILE seconds rate     writes a WAV with a tone of 440 Hz
 //	sounds FILE least most     checks that a WAV has so many seconds of sound
 func TestScript(t *testing.T) {
-	testscript.Run(t, testscript.Params{
+	runScripts(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
@@ -195,7 +197,22 @@ func (p *process) signal(ts *testscript.TestScript, arg string) {
 }
 
 func cmdDaemon(ts *testscript.TestScript, neg bool, args []string) {
-	startDaemon(ts, neg, "127.0.0.1:0", args)
+	startDaemon(ts, neg, freePort(ts), args)
+}
+
+// freePort gives an address of this machine at which nothing listens. It is outside of those that the system gives out: a daemon finds its own free when
+// it comes back.
+func freePort(ts *testscript.TestScript) string {
+	const first, ports = 24000, 3000
+	for range 100 {
+		addr := &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: first + rand.IntN(ports)}
+		if conn, err := net.ListenUDP("udp", addr); err == nil {
+			_ = conn.Close()
+			return addr.String()
+		}
+	}
+	ts.Fatalf("no port is free")
+	return ""
 }
 
 func cmdDaemonAgain(ts *testscript.TestScript, neg bool, args []string) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"os/user"
@@ -31,12 +32,15 @@ const (
 type settings struct {
 	server   string
 	room     string
-	nick     string        // checked when it is used
-	identity string        // empty: not known
-	timeout  time.Duration // 0: the library's own
-	json     bool
-	quiet    bool
-	verbose  bool
+	nick     string // checked when it is used
+	identity string // empty: not known
+	// identityFlag: the identity was named by its flag
+	identityFlag bool
+
+	timeout time.Duration // 0: the library's own
+	json    bool
+	quiet   bool
+	verbose bool
 }
 
 // globalFlags are legal before and after every command. Environment and defaults are settings.read's.
@@ -54,17 +58,30 @@ func globalFlags() []cli.Flag {
 	}
 }
 
-// read takes each setting from its flag, else the environment, else its default.
+// read takes each setting from its flag, else the environment, else the file of defaults, else its default.
 func (s *settings) read(c *cli.Context) error {
+	own, err := loadConfig()
+	if err != nil {
+		return err
+	}
+	choose := func(name, env string) string {
+		if c.IsSet(name) {
+			return c.String(name)
+		}
+		return cmp.Or(os.Getenv(env), own[name]) // an empty variable counts as none
+	}
 	*s = settings{
-		server:   choose(c, "server", envServer),
-		room:     choose(c, "room", envRoom),
-		nick:     choose(c, "nick", envNick),
-		identity: choose(c, "identity", envIdentity),
-		timeout:  durationOf(c, "timeout"),
-		json:     c.Bool("json"),
-		quiet:    c.Bool("quiet"),
-		verbose:  c.Bool("verbose"),
+		server:   choose("server", envServer),
+		room:     choose("room", envRoom),
+		nick:     choose("nick", envNick),
+		identity: choose("identity", envIdentity),
+
+		identityFlag: c.IsSet("identity"),
+
+		timeout: durationOf(c, "timeout"),
+		json:    c.Bool("json"),
+		quiet:   c.Bool("quiet"),
+		verbose: c.Bool("verbose"),
 	}
 	for _, name := range []string{"server", "identity"} {
 		if c.IsSet(name) && c.String(name) == "" {
@@ -83,24 +100,13 @@ func (s *settings) read(c *cli.Context) error {
 	return wire.CheckRoom(s.room)
 }
 
-// choose gives a flag's value, else that of the environment; an empty variable counts as none.
-func choose(c *cli.Context, flag, env string) string {
-	if c.IsSet(flag) {
-		return c.String(flag)
-	}
-	return os.Getenv(env)
-}
-
 // identityPath gives the file of the identity.
 func (s *settings) identityPath() (string, error) {
 	if s.identity != "" {
 		return s.identity, nil
 	}
-	if dir := os.Getenv("XDG_CONFIG_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "yodel", "identity.pem"), nil
-	}
-	if home := os.Getenv("HOME"); home != "" {
-		return filepath.Join(home, ".config", "yodel", "identity.pem"), nil
+	if dir := configDir(); dir != "" {
+		return filepath.Join(dir, "identity.pem"), nil
 	}
 	return "", withHint(usagef("there is no HOME to keep the identity in"),
 		"name its file with --identity FILE or %s", envIdentity)

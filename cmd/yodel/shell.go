@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,6 +44,9 @@ func (sh *shell) identityFile() (id *secure.Identity, path string, created bool,
 type dialing struct {
 	nick      bool // it appears under its nick
 	reconnect bool // it comes back for ever
+
+	invite *wire.Invite     // which it takes; nil: none
+	as     *secure.Identity // nil: the identity of the settings
 }
 
 // dial connects to the daemon.
@@ -60,11 +64,14 @@ func (sh *shell) dial(ctx context.Context, how dialing) (*peer.Client, error) {
 		}
 		cfg.Nick = nick
 	}
+	if how.invite != nil {
+		cfg.Daemon, cfg.Invite = how.invite.Fingerprint, how.invite.Token[:]
+	}
 	id, path, _, err := sh.identityFile()
 	if err != nil {
 		return nil, err
 	}
-	cfg.Identity = id
+	cfg.Identity = cmp.Or(how.as, id)
 	cfg.KnownHosts = &secure.KnownHosts{Path: filepath.Join(filepath.Dir(path), "known_hosts")}
 	if sh.verbose {
 		cfg.Logger = slog.New(slog.NewTextHandler(sh.out, &slog.HandlerOptions{Level: slog.LevelDebug}))

