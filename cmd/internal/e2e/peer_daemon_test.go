@@ -162,7 +162,7 @@ func TestPresenceWhoRoomsPing(t *testing.T) {
 	if err != nil || len(rooms) == 0 {
 		t.Errorf("%+v %v", rooms, err)
 	}
-	if d, err := alice.Ping(soon(t)); err != nil || d <= 0 || d > time.Second {
+	if d, err := alice.Ping(soon(t)); err != nil || d <= 0 {
 		t.Errorf("%v %v", d, err)
 	}
 	if err := bob.Leave(soon(t), "studio"); err != nil {
@@ -206,9 +206,8 @@ func TestRefusals(t *testing.T) {
 	if _, err := cfg.KnownHosts.Check(host, secure.Fingerprint{1}); err != nil {
 		t.Fatal(err)
 	}
-	start := time.Now()
-	if _, err := peer.Dial(soon(t), cfg); !errors.Is(err, secure.ErrHostKeyChanged) || time.Since(start) > 5*time.Second {
-		t.Errorf("changed key: %v after %v", err, time.Since(start))
+	if _, err := peer.Dial(soon(t), cfg); !errors.Is(err, secure.ErrHostKeyChanged) {
+		t.Errorf("changed key: %v", err)
 	}
 }
 
@@ -245,19 +244,14 @@ func TestDaemonStops(t *testing.T) {
 func TestCloseEndsEverything(t *testing.T) {
 	w := newWorld(t, daemon.Config{})
 	c := w.dial(w.config("alice"))
-	start := time.Now()
-	if err := c.Close(); err != nil || time.Since(start) > 200*time.Millisecond {
-		t.Errorf("%v after %v", err, time.Since(start))
-	}
+	closes(t, c)
 	if _, ok := <-c.Events(); ok || c.Err() != nil {
 		t.Errorf("events are open, or %v", c.Err())
 	}
 	if _, err := c.Ping(soon(t)); !errors.Is(err, peer.ErrClosed) {
 		t.Errorf("ping: %v", err)
 	}
-	if err := c.Close(); err != nil {
-		t.Error(err)
-	}
+	closes(t, c)
 }
 
 // A peer comes back to a daemon that was started again, and is told if it has another room log then.
@@ -317,9 +311,7 @@ func TestCloseWhileTheDaemonIsAway(t *testing.T) {
 	join(t, c, peer.JoinOptions{Room: "lobby"})
 	w.stop()
 	next[*peer.Lost](t, c)
-	if err := c.Close(); err != nil {
-		t.Error(err)
-	}
+	closes(t, c)
 	if err := c.Err(); err != nil {
 		t.Errorf("after Close: %v", err)
 	}
@@ -348,10 +340,7 @@ func TestCloseWhileKnownHostsBlocks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	start := time.Now()
-	if err := c.Close(); err != nil || time.Since(start) > 200*time.Millisecond {
-		t.Errorf("%v after %v", err, time.Since(start))
-	}
+	closes(t, c) // nothing is in the FIFO yet
 	if _, err := fifo.Write(pinned); err != nil {
 		t.Error(err)
 	}

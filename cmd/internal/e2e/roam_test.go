@@ -194,7 +194,7 @@ func TestRoaming(t *testing.T) {
 			}
 			// What is on its way when the NAT forgets can be asked for once the daemon knows the new address, but not for
 			// longer than it is of use in a live room.
-			if report := n.say(alice, "live"); report.Lost > 20 {
+			if report := n.say(alice, "live"); report.Lost > 80 {
 				t.Errorf("%d frames of 10 ms are lost, of two times that the NAT has forgotten", report.Lost)
 			}
 			receipt(t, publish(t, alice, "live", "from elsewhere"))

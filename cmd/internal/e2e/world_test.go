@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"context"
+	"math/rand/v2"
+	"net"
 	"net/netip"
 	"path/filepath"
 	"sync"
@@ -18,7 +20,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience bounds every wait.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // world is a daemon that can be stopped and started again, and its peers.
 type world struct {
@@ -26,11 +28,13 @@ type world struct {
 	cfg  daemon.Config
 	addr netip.AddrPort
 	stop func()
+
+	daemon *daemon.Daemon // that runs
 }
 
 func newWorld(t *testing.T, cfg daemon.Config) *world {
 	t.Helper()
-	cfg.Listen = netip.MustParseAddrPort("127.0.0.1:0")
+	cfg.Listen = freePort(t)
 	cfg.Identity, cfg.State = identity(t), t.TempDir()
 	w := &world{t: t, cfg: cfg}
 	w.start()
@@ -38,15 +42,32 @@ func newWorld(t *testing.T, cfg daemon.Config) *world {
 	return w
 }
 
+// freePort gives an address of this machine at which nothing listens. It is outside of those that the system and other tests give out: a daemon that is started
+// again finds its own free.
+func freePort(t *testing.T) netip.AddrPort {
+	t.Helper()
+	const first, ports = 21000, 3000
+	for range 100 {
+		addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(first+rand.IntN(ports)))
+		if conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(addr)); err == nil {
+			_ = conn.Close()
+			return addr
+		}
+	}
+	t.Fatal("no port is free")
+	return netip.AddrPort{}
+}
+
 // start runs the daemon; after the first time on the port that it had.
 func (w *world) start() {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	ready := make(chan netip.AddrPort, 1)
+	ready := make(chan *daemon.Daemon, 1)
 	done := make(chan error, 1)
-	go func() { done <- daemon.Run(ctx, w.cfg, func(a netip.AddrPort) { ready <- a }) }()
+	go func() { done <- daemon.Run(ctx, w.cfg, func(d *daemon.Daemon) { ready <- d }) }()
 	select {
-	case w.addr = <-ready:
+	case w.daemon = <-ready:
+		w.addr = w.daemon.Addr()
 	case err := <-done:
 		w.t.Fatal(err)
 	}
@@ -84,6 +105,22 @@ func (w *world) dial(cfg peer.Config) *peer.Client {
 	}
 	w.t.Cleanup(func() { _ = c.Close() })
 	return c
+}
+
+// closes closes a peer. On an idle machine it takes some milliseconds, whatever the daemon and the disk do: who waits for either takes far longer than this
+// allows, or for ever.
+func closes(t *testing.T, c *peer.Client) {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- c.Close() }()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(patience / 2):
+		t.Fatalf("a peer is not closed after %v", patience/2)
+	}
 }
 
 // soon is a context that ends when patience does.

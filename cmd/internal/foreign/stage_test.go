@@ -24,7 +24,7 @@ const (
 	client   = "../../../wire/testdata/client/client.py"
 	vectors  = "../../../wire/testdata/client/vectors.py"
 	room     = "lobby"
-	patience = 30 * time.Second // for one line of a program
+	patience = 2 * time.Minute // for one line of a program
 )
 
 // bin is the folder of the programs that TestMain builds.

@@ -33,9 +33,9 @@ func try(t *testing.T, attacks []attack) {
 	}
 }
 
-// tries is how often an attack is tried at most while nothing but the voice is found wanting, or the attacker or the victim could not begin: of a short
+// tries is how often an attack is tried at most while nothing but the voice or the time is found wanting, or the attacker or the victim could not begin: of a short
 // voice a single hiccup of a busy machine is more than the bar. A daemon that cannot stand an attack fails all of them.
-const tries = 3
+const tries = 5
 
 // try runs an attack and holds what comes of it against the bars.
 func (a attack) try(t *testing.T) {
@@ -61,6 +61,9 @@ func (a attack) once(t *testing.T) *outcome {
 	w := newWorld(t, length+6*settle, a.daemon...)
 	defer w.end()
 	out := &outcome{attack: a.name, least: a.least}
+	if !settings.Full {
+		out.least /= 4
+	}
 	v, err := newVictim(w, length)
 	if err != nil {
 		out.again = w.daemonRuns()
@@ -104,7 +107,9 @@ func (a attack) attack(w *world, v *victim, out *outcome) (err error) {
 		return fmt.Errorf("the attack itself: %w", err)
 	}
 	out.fault(served, over, v.measure(out))
+	out.late = len(out.faults) > 0 && w.daemonRuns()
 	if out.later, err = newcomer(w, "carol"); err != nil {
+		out.again = w.daemonRuns()
 		return fmt.Errorf("after the attack: %w", err)
 	}
 	out.after, err = figuresOf(w.daemon)

@@ -21,6 +21,6 @@
 //	YODEL_HOSTILE_KEEP=DIR    keep every attack's folder there: what was said and heard, and standard error
 //	YODEL_BIN=DIR             the folder of yodel and yodeld (else they are built)
 //
-// An attack of which only the voice suffers, or that did not take place, is tried up to three times, unless the daemon has ended. Attacks run one
-// after another, for each is to have the machine to itself. Needs root and what package netem needs.
+// An attack of which only the voice or the newcomer suffers, or that did not take place, is tried up to five times, unless the daemon has ended. In the
+// short form, which runs on machines that others use, a quarter of the datagrams is an attack, and memory may grow by 48 MiB. Attacks run one after another, for each is to have the machine to itself. Needs root and what package netem needs.
 package hostile

@@ -21,7 +21,7 @@ import (
 const (
 	liveRoom = "live"
 	// settle is how long each step may take that is over at once on an idle machine.
-	settle = 20 * time.Second
+	settle = time.Minute
 )
 
 // daemonAt is where the daemon is; the programs that are no attackers are at its address too.

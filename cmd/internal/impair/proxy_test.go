@@ -2,6 +2,7 @@ package impair
 
 import (
 	"errors"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -17,14 +18,19 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
-	patience = 5 * time.Second       // for what must come
+	patience = time.Minute           // for what must come
 	silence  = 30 * time.Millisecond // for what must not
 )
 
 // listen returns a UDP socket on loopback that ends with the test.
 func listen(t *testing.T) *net.UDPConn {
 	t.Helper()
-	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	return listenAt(t, 0)
+}
+
+func listenAt(t *testing.T, port int) *net.UDPConn {
+	t.Helper()
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,6 +80,17 @@ func receive(t *testing.T, conn *net.UDPConn) (string, netip.AddrPort) {
 		t.Fatalf("receive: %v", err)
 	}
 	return text, from
+}
+
+// eventually waits until what it looks at is true.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	late := time.Now().Add(patience)
+	for tick := time.Tick(time.Millisecond); !is(); <-tick {
+		if time.Now().After(late) {
+			t.Fatalf("it never came true: %s", what)
+		}
+	}
 }
 
 // wantNothing fails the test if a datagram comes.
@@ -176,7 +193,8 @@ func TestDelayHoldsBothWays(t *testing.T) {
 }
 
 func TestReorderOvertakes(t *testing.T) {
-	cfg := Config{Profile: fates.Profile{Reorder: 0.5, Delay: 50 * time.Millisecond}, Seed: 5}
+	t.Parallel()                                                                         // it mostly waits
+	cfg := Config{Profile: fates.Profile{Reorder: 0.5, Delay: 3 * time.Second}, Seed: 5} // all is sent meanwhile
 	thrown := throws(&cfg, 64)
 	target := listen(t)
 	p := start(t, target, cfg)
@@ -211,6 +229,7 @@ func TestBlackholeSwallowsBothDirections(t *testing.T) {
 	if _, err := target.WriteToUDPAddrPort([]byte("swallowed"), from); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, "both are swallowed", func() bool { return p.Stats().Up.Blackholed == 1 && p.Stats().Down.Blackholed == 1 })
 	wantNothing(t, target)
 	wantNothing(t, conn)
 
@@ -225,7 +244,7 @@ func TestBlackholeSwallowsBothDirections(t *testing.T) {
 }
 
 func TestTargetMayComeLater(t *testing.T) {
-	target := listen(t)
+	target := listenAt(t, 27000+rand.IntN(1000)) // nobody else takes it meanwhile
 	addr := target.LocalAddr().(*net.UDPAddr)
 	p := start(t, target, Config{})
 	conn := dial(t, p)
@@ -233,6 +252,7 @@ func TestTargetMayComeLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	send(t, conn, "to nobody")
+	eventually(t, "one is passed on", func() bool { return p.Stats().Up.Delivered+p.Stats().Up.WriteFailed == 1 })
 	wantNothing(t, conn)
 	again, err := net.ListenUDP("udp", addr)
 	if err != nil {

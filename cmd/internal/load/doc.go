@@ -6,7 +6,7 @@
 //	joining    sessions begin at JoinRate, at most 64 at once: STUN, DTLS under a key of its own, Hello, Join, Talk
 //	settling   all talkers talk, for a second and as long as the room holds packets
 //	measuring  For; messages are published, the CPU clock of the daemon's process is read at both ends
-//	waiting    until all of it has come, at most half a second beyond the room's delay (with messages, 5 s)
+//	waiting    until all of it has come, at most 3 s beyond the room's delay (with messages, 5 s)
 //	parting    TalkEnd, up to a second for the reports, BYE three times
 //
 // # The load

@@ -15,8 +15,8 @@ const (
 	settle = time.Second
 	// stragglers is how long messages that are still on their way are waited for.
 	stragglers = 5 * time.Second
-	// audioGrace is how long audio is, beyond the time for which the room holds it.
-	audioGrace = 500 * time.Millisecond
+	// audioGrace is how long audio is waited for, beyond the time for which the room holds it, unless all of it is there.
+	audioGrace = 3 * time.Second
 	// goodbye bounds the wait for the last acknowledgements.
 	goodbye = time.Second
 	// look is how often the loop is asked how things are.

@@ -99,7 +99,7 @@ func (w *world) garble() (number int, err error) {
 
 // readDamaged reads what can be read of a damaged log. Reading may be refused, and the daemon may end with an error, but not by a panic: how tells.
 func (w *world) readDamaged() (messages []programs.Event, how string, err error) {
-	o, err := w.do("reader", "read", "--timeout", "3s", "-n", "1000000")
+	o, err := w.do("reader", "read", "--timeout", "20s", "-n", "1000000")
 	for _, e := range o.events {
 		if e.Type == "message" {
 			messages = append(messages, e)
@@ -200,8 +200,8 @@ func longWAL(w *world) (figures string, err error) {
 	}
 	took := time.Since(begin)
 	messages, err := w.readAll()
-	if took > restartsSoon {
-		err = errors.Join(err, fmt.Errorf("the start after kill -9 takes %v, at most %v", took, restartsSoon))
+	if took > bar(restartsSoon) {
+		err = errors.Join(err, fmt.Errorf("the start after kill -9 takes %v, at most %v", took, bar(restartsSoon)))
 	}
 	return fmt.Sprintf("%d messages, ready again after %s", len(messages), seconds(took)), errors.Join(err, sameTexts(messages, receipts, 0))
 }

@@ -40,16 +40,16 @@ func newCron(w *world) *cron {
 			case <-stop:
 				return
 			case <-ticker.C:
-				c.err = c.run(exitUnreachable)
+				c.err = c.run("2s", exitUnreachable)
 			}
 		}
 	}()
 	return c
 }
 
-// run runs the job once. It may end with 0, or with the other code.
-func (c *cron) run(other int) error {
-	o, err := c.w.do("cron", "read", "--state", "cron.state", "--timeout", "2s")
+// run runs the job once, with a limit. It may end with 0, or with the other code.
+func (c *cron) run(limit string, other int) error {
+	o, err := c.w.do("cron", "read", "--state", "cron.state", "--timeout", limit)
 	c.runs++
 	for _, e := range o.events {
 		switch e.Type {
@@ -72,7 +72,7 @@ func (c *cron) run(other int) error {
 func (c *cron) end() (follower, error) {
 	c.halt()
 	if c.err == nil {
-		c.err = c.run(0)
+		c.err = c.run(settle.String(), 0)
 	}
 	return follower{"cron", c.messages}, c.err
 }

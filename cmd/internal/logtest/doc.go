@@ -10,7 +10,7 @@
 //	kill -9, SIGTERM   the daemon, at random moments while lines come in; the programs find it again by themselves
 //	power cut          an ext4 file system in a file, shut down without its journal (FS_IOC_SHUTDOWN); a file that was not synced must be gone,
 //	                   or it was no power cut. A drive that lies about its cache is not tried
-//	slow disk          strace makes each sync of the daemon 50 ms longer; it stops no other system call, so a voice is timed at the same time
+//	slow disk          strace makes each sync of the daemon 50 ms longer, 200 ms in the short form; it stops no other system call, so a voice is timed at the same time
 //	disk full          a small tmpfs
 //	damage             of messages, pages, the header, the length, the version, the folder's rights, two daemons
 //	resends            sessions by hand (session_test.go), which choose their ids
@@ -27,6 +27,8 @@
 //
 // As root the suite runs itself once more as the first process of a process namespace with mounts of its own (enclose_test.go), so that nothing
 // which it has started or mounted is left, however it ends. Without root it cannot mount: those trials are skipped, loudly, and with CI=true fail.
+//
+// The short form runs on machines that others use: its bars of time are ten times as wide, and steps may take a minute.
 //
 // Trials run beside each other, as they mostly wait; those that measure run alone, before all others.
 package logtest

@@ -33,8 +33,8 @@ func tenThousandRooms(w *world) (figures string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if took > startsIn {
-		err = fmt.Errorf("the start takes %v, at most %v", took, startsIn)
+	if took > bar(startsIn) {
+		err = fmt.Errorf("the start takes %v, at most %v", took, bar(startsIn))
 	}
 	if m.now > roomsMemory {
 		err = errors.Join(err, fmt.Errorf("%s in memory, at most %s", mib(m.now), mib(roomsMemory)))

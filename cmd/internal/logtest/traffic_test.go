@@ -22,7 +22,7 @@ const (
 	linesEach  = 5
 	writeEvery = 5 * time.Millisecond
 	// comesBack is how long a follower may take to notice that the daemon was away, which it does with its next report, and to catch up.
-	comesBack = 40 * time.Second
+	comesBack = 2 * time.Minute
 )
 
 // traffic is programs that write and follow, until stop.
@@ -57,7 +57,7 @@ func newTraffic(w *world, senders, followers int) (*traffic, error) {
 		if i == 1 {
 			key = filepath.Join(w.dir, "sender0", "identity.pem")
 		}
-		p, err := w.peer(name, nil, "send", "--timeout", "60s", "--identity", key)
+		p, err := w.peer(name, nil, "send", "--timeout", "120s", "--identity", key)
 		if err != nil {
 			return nil, err
 		}

@@ -86,7 +86,7 @@ func (tr trial) once(t *testing.T, name string, place int) {
 		t.Parallel()
 	}
 	if tr.limit == 0 {
-		tr.limit = 3 * time.Minute
+		tr.limit = 10 * time.Minute
 	}
 	w := newWorld(t, tr.limit)
 	r := result{trial: name, place: place, seed: w.seed}

@@ -25,10 +25,18 @@ import (
 const (
 	room = "log" // in which the trials write
 	// settle is how long each step may take that is over at once on a good disk and network.
-	settle = 20 * time.Second
+	settle = time.Minute
 	// Ports of daemons are outside of those that the system gives out: a daemon finds its own free when it comes back.
 	firstPort, ports = 20000, 10000
 )
+
+// bar is what something may take: so much, or in the short form, which runs on machines that others use, ten times as much.
+func bar(d time.Duration) time.Duration {
+	if settings.Full {
+		return d
+	}
+	return 10 * d
+}
 
 // world is a daemon and its peers on this machine.
 type world struct {

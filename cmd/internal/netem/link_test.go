@@ -81,17 +81,26 @@ func TestSeedDecidesWhatIsLostAndDoubled(t *testing.T) {
 	}
 }
 
+// tries is how often is tried what a stall of the machine can spoil.
+const tries = 10
+
 func TestDelayAndItsChange(t *testing.T) {
 	w := newWorld(t, 0)
 	a, b := w.pair()
 	for _, delay := range []time.Duration{60 * time.Millisecond, 0} {
 		w.set(Impairment{Profile: fates.Profile{Delay: delay}})
-		begin := time.Now()
-		send(t, a, port(b), "there")
-		want(t, b, "there")
-		send(t, b, port(a), "back")
-		want(t, a, "back")
-		if took := time.Since(begin); took < 2*delay || took > 2*delay+50*time.Millisecond {
+		took, most := time.Duration(0), 2*delay+50*time.Millisecond
+		for n := 0; n == 0 || n < tries && took > most; n++ {
+			begin := time.Now()
+			send(t, a, port(b), "there")
+			want(t, b, "there")
+			send(t, b, port(a), "back")
+			want(t, a, "back")
+			if took = time.Since(begin); took < 2*delay {
+				t.Errorf("there and back took %v with %v each way", took, delay)
+			}
+		}
+		if took > most {
 			t.Errorf("there and back took %v with %v each way", took, delay)
 		}
 	}
@@ -106,10 +115,8 @@ func TestOneDirectionByItself(t *testing.T) {
 	send(t, a, port(b), "lost")
 	send(t, b, port(a), "comes")
 	want(t, a, "comes")
+	eventually(t, "one is lost", func() bool { return w.link.Stats(A).Lost == 1 })
 	wantNothing(t, b)
-	if s := w.link.Stats(A); s.Lost != 1 {
-		t.Errorf("%+v", s)
-	}
 }
 
 func TestCorruption(t *testing.T) {
@@ -118,6 +125,7 @@ func TestCorruption(t *testing.T) {
 	text := strings.Repeat("x", 100)
 	w.set(Impairment{Profile: fates.Profile{Corrupt: 1}})
 	send(t, a, port(b), text)
+	eventually(t, "one is corrupted", func() bool { return w.link.Stats(A).Delivered.Packets == 1 })
 	wantNothing(t, b) // the checksum is wrong
 
 	w.set(Impairment{Profile: fates.Profile{Corrupt: 1}, Rewrite: true})
@@ -133,6 +141,17 @@ func TestCorruption(t *testing.T) {
 
 // A bottleneck of 64 kbit/s passes 8000 bytes a second; what would wait longer than the queue is dropped.
 func TestBottleneck(t *testing.T) {
+	var err error
+	for range tries {
+		if err = bottleneck(t); err == nil {
+			return
+		}
+		t.Log(err)
+	}
+	t.Error(err)
+}
+
+func bottleneck(t *testing.T) error {
 	const size, n = 500 - 28, 20
 	w := newWorld(t, 0)
 	a, b := w.pair()
@@ -141,23 +160,23 @@ func TestBottleneck(t *testing.T) {
 	for range n {
 		send(t, a, port(b), strings.Repeat("x", size))
 	}
-	got := 0
-	for ; ; got++ {
-		if _, _, err := read(b, 200*time.Millisecond); err != nil {
-			break
+	got, took := 0, time.Duration(0)
+	for got+int(w.link.Stats(A).Overflowed) < n {
+		switch _, _, err := read(b, silence); {
+		case err == nil:
+			got, took = got+1, time.Since(begin)
+		case time.Since(begin) > patience:
+			return fmt.Errorf("%d of %d came: %+v", got, n, w.link.Stats(A))
 		}
 	}
-	took := time.Since(begin) - 200*time.Millisecond
 	// Each takes 62.5 ms: the first four wait under 300 ms for those before them, and one more for its own.
 	if got < 5 || got > 6 {
-		t.Errorf("%d of %d came", got, n)
+		return fmt.Errorf("%d of %d came", got, n)
 	}
 	if least := time.Duration(got) * 62500 * time.Microsecond; took < least-20*time.Millisecond || took > least+100*time.Millisecond {
-		t.Errorf("%d came in %v, want %v", got, took, least)
+		return fmt.Errorf("%d came in %v, want %v", got, took, least)
 	}
-	if s := w.link.Stats(A); s.Overflowed != int64(n-got) {
-		t.Errorf("%+v", s)
-	}
+	return nil
 }
 
 func TestBlackout(t *testing.T) {
@@ -166,6 +185,7 @@ func TestBlackout(t *testing.T) {
 	w.link.Blackout(true)
 	send(t, a, port(b), "swallowed")
 	send(t, b, port(a), "swallowed")
+	eventually(t, "both are swallowed", func() bool { return w.link.Stats(A).BlackedOut == 1 && w.link.Stats(B).BlackedOut == 1 })
 	wantNothing(t, b)
 	wantNothing(t, a)
 	w.link.Blackout(false)
@@ -183,10 +203,8 @@ func TestMTU(t *testing.T) {
 	send(t, a, port(b), strings.Repeat("x", 1000-28))
 	want(t, b, strings.Repeat("x", 1000-28))
 	send(t, a, port(b), strings.Repeat("x", 1001-28))
+	eventually(t, "one is too long", func() bool { return w.link.Stats(A).TooLong == 1 })
 	wantNothing(t, b)
-	if s := w.link.Stats(A); s.TooLong != 1 {
-		t.Errorf("%+v", s)
-	}
 }
 
 func TestRebind(t *testing.T) {

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
+	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -26,7 +29,8 @@ func openTUN(ns *Namespace, device string, e end) (*os.File, error) {
 		fmt.Sprintf("addr add %v/24 dev %s", e.four, device),
 		fmt.Sprintf("link set %s up", device),
 	}
-	if hasIPv6() && e.mtu >= minMTU6 {
+	six := hasIPv6() && e.mtu >= minMTU6
+	if six {
 		steps = append(steps, fmt.Sprintf("addr add %v/64 dev %s nodad", e.six, device))
 	}
 	for _, s := range steps {
@@ -34,7 +38,33 @@ func openTUN(ns *Namespace, device string, e end) (*os.File, error) {
 			return nil, errors.Join(err, f.Close())
 		}
 	}
+	if six {
+		if err := awaitLocal(ns, e.six); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+	}
 	return f, nil
+}
+
+// awaitLocal waits until an IPv6 address takes packets: the kernel makes its route some while after ip(8) has ended.
+func awaitLocal(ns *Namespace, addr netip.Addr) error {
+	route := fmt.Sprintf("%x 80 ", addr.AsSlice()) // in hexadecimal, as proc(5) has it
+	late := time.Now().Add(time.Minute)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for ; ; <-tick.C {
+		var routes []byte
+		err := ns.Do(func() (err error) {
+			routes, err = os.ReadFile("/proc/thread-self/net/ipv6_route")
+			return err
+		})
+		if err != nil || strings.Contains(string(routes), route) {
+			return err
+		}
+		if time.Now().After(late) {
+			return fmt.Errorf("netem: no route to %v", addr)
+		}
+	}
 }
 
 // minMTU6 is the least MTU with which Linux does IPv6 on a device (RFC 8200, 5).

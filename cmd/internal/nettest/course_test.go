@@ -17,7 +17,7 @@ import (
 )
 
 // settle is how long each step may take that is over at once on a good network.
-const settle = 20 * time.Second
+const settle = time.Minute
 
 // course is what happens in a row.
 type course struct {

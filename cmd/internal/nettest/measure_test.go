@@ -3,6 +3,7 @@
 package nettest
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -23,13 +24,19 @@ func (c *course) measure() error {
 	return c.sound()
 }
 
+// errDisorder is what no machine is to blame for.
+var errDisorder = errors.New("messages are not in order, or come twice")
+
 // inOrder checks that a reader has every line once and in order.
 func (c *course) inOrder(reader *programs.Process) error {
 	messages := reader.Of("message")
 	for i, m := range messages {
 		if i < c.lines && m.Text != c.row.line(i+1) {
-			return fmt.Errorf("%s: message %d is %.40q, not line %d", reader.Name, i+1, m.Text, i+1)
+			return fmt.Errorf("%w: %s: message %d is %.40q, not line %d", errDisorder, reader.Name, i+1, m.Text, i+1)
 		}
+	}
+	if len(messages) > c.lines {
+		return fmt.Errorf("%w: %s: %d messages for %d lines", errDisorder, reader.Name, len(messages), c.lines)
 	}
 	if len(messages) != c.lines {
 		return fmt.Errorf("%s: %d messages for %d lines", reader.Name, len(messages), c.lines)

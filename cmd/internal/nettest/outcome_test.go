@@ -30,6 +30,7 @@ type outcome struct {
 	presence        int           // lines of who came and went that nobody should have seen
 	note            string
 	faults          []error
+	again           bool // the faults may be the machine's: another try tells
 	took            time.Duration
 }
 
@@ -46,6 +47,7 @@ func (o *outcome) fault(errs ...error) {
 type bars struct {
 	lost     float64       // the share of frames
 	gap      time.Duration // in what bob hears, and what is lost of it in all; 0: any
+	shortGap time.Duration // gap in the short form, where a busy machine may make more; 0: as in the full one
 	holes    bool          // lost does not hold
 	sessions bool          // sessions may be lost
 	presence bool          // and be seen to be lost

@@ -32,7 +32,9 @@ type world struct {
 	dir          string
 	alice, bob   *site
 	daemon       *programs.Process
-	middle       *netem.Namespace
+	middle       *netem.Namespace // nil: all are in that of the test
+	socket       *os.File         // that the daemons are given, one after the other, as a service manager does; nil: each has its own
+	server       string           // with socket: its address
 	procs        []*programs.Process
 	restored     time.Time // when the network or the daemon was there again; zero: nothing was taken away
 	daemonNumber int
@@ -43,6 +45,14 @@ type site struct {
 	nick string
 	ns   *netem.Namespace
 	link *netem.Link
+}
+
+// server is the daemon's address as a site has it.
+func (w *world) serverOf(s *site) string {
+	if w.server != "" {
+		return w.server
+	}
+	return netip.AddrPortFrom(s.link.Addr(netem.B), port).String()
 }
 
 // newWorld makes the namespaces and links and starts the daemon; everything must be over within the limit.
@@ -65,7 +75,7 @@ func newWorld(t *testing.T, mtu int, limit time.Duration) *world {
 		here.link = l
 		*s.at = here
 	}
-	t.Cleanup(w.end)
+	t.Cleanup(w.end) // when the rest of it fails
 	if err := w.startDaemon(); err != nil {
 		t.Fatal(err)
 	}
@@ -90,9 +100,17 @@ func (w *world) end() {
 // startDaemon starts the daemon, the first time or again, at the same address and with the same state.
 func (w *world) startDaemon() error {
 	w.daemonNumber++
-	p, err := w.start(w.middle, fmt.Sprintf("yodeld-%d", w.daemonNumber), nil, "yodeld", "serve", "--verbose",
-		"--listen", fmt.Sprintf("0.0.0.0:%d", port), "--access", "open", "--state", filepath.Join(w.dir, "daemon"),
-		"--room", echoRoom+"=2s", "--room", liveRoom+"=0s")
+	name := fmt.Sprintf("yodeld-%d", w.daemonNumber)
+	args := []string{
+		"yodeld", "serve", "--verbose", "--access", "open", "--state", filepath.Join(w.dir, "daemon"), "--room", echoRoom + "=2s", "--room", liveRoom + "=0s",
+	}
+	var p *programs.Process
+	var err error
+	if w.socket != nil {
+		p, err = w.startService(name, args)
+	} else {
+		p, err = w.start(w.middle, name, nil, append(args, "--listen", fmt.Sprintf("0.0.0.0:%d", port))...)
+	}
 	if err != nil {
 		return err
 	}
@@ -100,6 +118,16 @@ func (w *world) startDaemon() error {
 	return p.Await(w.ctx, "ready", func(events []programs.Event) bool {
 		return len(events) > 0 && strings.HasPrefix(events[0].Line, "yodeld: ready on ")
 	})
+}
+
+// daemonRuns tells whether the daemon has not ended.
+func (w *world) daemonRuns() bool {
+	select {
+	case <-w.daemon.Done():
+		return false
+	default:
+		return true
+	}
 }
 
 // restartDaemon ends the daemon by a signal and starts it again.
@@ -112,6 +140,11 @@ func (w *world) restartDaemon(signal syscall.Signal) error {
 	case <-w.ctx.Done():
 		return context.Cause(w.ctx)
 	}
+	if w.socket != nil { // as long as a service manager takes
+		if err := w.pause(restartAfter); err != nil {
+			return err
+		}
+	}
 	err := w.startDaemon()
 	w.restored = time.Now()
 	return err
@@ -121,7 +154,7 @@ func (w *world) restartDaemon(signal syscall.Signal) error {
 func (w *world) peer(s *site, room string, input *os.File, args ...string) (*programs.Process, error) {
 	name := fmt.Sprintf("%s-%s-%d", s.nick, args[0], len(w.procs))
 	command := []string{
-		"yodel", args[0], "--json", "--room", room, "--nick", s.nick, "--server", netip.AddrPortFrom(s.link.Addr(netem.B), port).String(),
+		"yodel", args[0], "--json", "--room", room, "--nick", s.nick, "--server", w.serverOf(s),
 		"--identity", filepath.Join(w.dir, s.nick, "identity.pem"),
 	}
 	return w.start(s.ns, name, input, append(command, args[1:]...)...)
@@ -130,12 +163,21 @@ func (w *world) peer(s *site, room string, input *os.File, args ...string) (*pro
 // start starts a program in a namespace; it is killed at the row's end or limit.
 func (w *world) start(ns *netem.Namespace, name string, input *os.File, args ...string) (*programs.Process, error) {
 	cmd := exec.CommandContext(w.ctx, filepath.Join(settings.Bin, args[0]), args[1:]...)
-	cmd.Dir = w.dir
-	cmd.Env = []string{"HOME=" + w.dir, "PATH=" + os.Getenv("PATH")}
 	if input != nil {
 		cmd.Stdin = input
 	}
-	p, err := programs.Start(programs.Command{Name: name, Cmd: cmd, Stderr: filepath.Join(w.dir, name+".err"), Start: ns.Start})
+	return w.run(ns, name, cmd)
+}
+
+// run starts a command; without a namespace in that of the test.
+func (w *world) run(ns *netem.Namespace, name string, cmd *exec.Cmd) (*programs.Process, error) {
+	cmd.Dir = w.dir
+	cmd.Env = []string{"HOME=" + w.dir, "PATH=" + os.Getenv("PATH")}
+	c := programs.Command{Name: name, Cmd: cmd, Stderr: filepath.Join(w.dir, name+".err")}
+	if ns != nil {
+		c.Start = ns.Start
+	}
+	p, err := programs.Start(c)
 	if err != nil {
 		return nil, err
 	}

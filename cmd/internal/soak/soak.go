@@ -15,7 +15,7 @@ import (
 )
 
 // settleFor bounds the wait, at the end, for what is on its way: a black-out and a resumption.
-const settleFor = 30 * time.Second
+const settleFor = 2 * time.Minute
 
 // faultEvery is the least time from one fault of the network to the next.
 const faultEvery = 3 * time.Second
