@@ -18,7 +18,7 @@ import (
 
 const (
 	boxScript = "testdata/box.sh"
-	patience  = 30 * time.Second // for one command inside, or one line of it
+	patience  = 3 * time.Minute // for one command inside, or one line of it
 )
 
 // A box is a booted systemd that lasts as long as its test.
@@ -87,6 +87,21 @@ func (b *box) run(t *testing.T, args ...string) string {
 	return strings.TrimSpace(stdout.String())
 }
 
+// fails runs a command inside that has to end with the given exit code, and returns what it says on standard error.
+func (b *box) fails(t *testing.T, code int, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var stderr bytes.Buffer
+	cmd := b.command(ctx, args...)
+	cmd.Stderr, cmd.WaitDelay = &stderr, time.Second
+	_ = cmd.Run()
+	if got := cmd.ProcessState.ExitCode(); got != code {
+		t.Errorf("%s: exit code %d, want %d\n%s\n%s", strings.Join(args, " "), got, code, &stderr, b.journal())
+	}
+	return stderr.String()
+}
+
 // journal returns what the service has said, for failures.
 func (b *box) journal() string {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -101,15 +116,29 @@ func as(nick string, args ...string) []string {
 	return append([]string{"env", "HOME=/tmp/" + nick, "YODEL_NICK=" + nick, "yodel"}, args...)
 }
 
-// install copies what `make install` installs into the box.
-func (b *box) install(t *testing.T) {
+// Versions of the packages that a box has in its shared folder.
+const (
+	older = "1.0.0"
+	newer = "1.1.0"
+)
+
+// pack makes both packages in both versions: the same programs, with an older and a newer number.
+func (b *box) pack(t *testing.T) {
 	t.Helper()
-	bin, root := t.TempDir(), filepath.Join(b.share, "root")
-	outside(t, "CGO_ENABLED=0", "go", "build", "-trimpath", "-o", bin, "./cmd/yodeld")
-	outside(t, "CGO_ENABLED=1", "go", "build", "-trimpath", "-tags", "nolibopusfile,urfave_cli_no_docs", "-o", bin, "./cmd/yodel")
-	outside(t, "LC_ALL=C", "make", "install", "BIN="+bin, "DESTDIR="+root, "PREFIX=/usr")
-	b.run(t, "cp", "-a", "/share/root/.", "/")
-	b.run(t, "systemctl", "daemon-reload")
+	bin := t.TempDir()
+	outside(t, "CGO_ENABLED=1", "make", "packages", "BIN="+bin, "DIST="+b.share, "VERSION=v"+older)
+	tool, err := filepath.Glob("../.tools/nfpm-*")
+	if err != nil || len(tool) != 1 {
+		t.Fatalf("nfpm: %v, %v", tool, err)
+	}
+	outside(t, "LC_ALL=C", "systemd/package/build.sh", strings.TrimPrefix(tool[0], "../"), bin, b.share, "v"+newer)
+}
+
+// dpkg runs dpkg inside, on the files of the given packages in one version. The index of manual pages is left as it is: making it anew takes long.
+func (b *box) dpkg(t *testing.T, version, what string, packages ...string) string {
+	t.Helper()
+	const run = `v=$0; what=$1; shift; cd /share; for p; do set -- "$@" ${p}_${v}_*.deb; shift; done; DEBIAN_FRONTEND=noninteractive dpkg --no-triggers $what "$@" 2>&1`
+	return b.run(t, append([]string{"bash", "-c", run, version, what}, packages...)...)
 }
 
 // outside runs a command at the top of the module, with one variable added to
@@ -127,6 +156,8 @@ func outside(t *testing.T, env string, args ...string) {
 // A process is a command that runs inside beside the test.
 type process struct {
 	name  string
+	box   *box
+	pid   string      // inside
 	lines chan string // of its standard error
 	done  chan error  // gets how it ended
 }
@@ -135,7 +166,7 @@ type process struct {
 // with the test at the latest.
 func (b *box) start(t *testing.T, args ...string) *process {
 	t.Helper()
-	cmd := b.command(t.Context(), args...)
+	cmd := b.command(t.Context(), append([]string{"sh", "-c", `echo "$$" >&2; exec "$0" "$@"`}, args...)...)
 	cmd.WaitDelay = time.Second
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
@@ -146,14 +177,32 @@ func (b *box) start(t *testing.T, args ...string) *process {
 	}
 	p := &process{
 		name:  strings.Join(args, " "),
+		box:   b,
 		lines: make(chan string, 1000),
 		done:  make(chan error, 1),
 	}
+	said := bufio.NewReader(stderr)
+	if p.pid, err = said.ReadString('\n'); err != nil {
+		t.Fatalf("%s: %v", p.name, err)
+	}
+	p.pid = strings.TrimSpace(p.pid)
 	go func() {
-		p.follow(stderr)
+		p.follow(said)
 		p.done <- cmd.Wait()
 	}()
 	return p
+}
+
+// kill ends the process; how it ends is not looked at.
+func (p *process) kill(t *testing.T) {
+	t.Helper()
+	p.box.run(t, "kill", p.pid)
+	select {
+	case err := <-p.done:
+		t.Logf("%s was ended: %v", p.name, err)
+	case <-time.After(patience):
+		t.Fatalf("%s does not end", p.name)
+	}
 }
 
 // follow passes on lines until the end; those that nobody takes are dropped.

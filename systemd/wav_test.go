@@ -60,20 +60,42 @@ func readWAV(t *testing.T, path string) recording {
 
 // voice returns when the first audible frame begins and how much is audible.
 func (r recording) voice() (onset, audibleFor time.Duration) {
-	step := r.rate * int(frame) / int(time.Second)
 	onset = -1
+	for i, loud := range r.loud() {
+		if loud && onset < 0 {
+			onset = time.Duration(i) * frame
+		}
+		if loud {
+			audibleFor += frame
+		}
+	}
+	return onset, audibleFor
+}
+
+// longestGap is the longest time without an audible frame between two that are.
+func (r recording) longestGap() (longest time.Duration) {
+	last := -1
+	for i, loud := range r.loud() {
+		if !loud {
+			continue
+		}
+		if last >= 0 {
+			longest = max(longest, time.Duration(i-last-1)*frame)
+		}
+		last = i
+	}
+	return longest
+}
+
+// loud tells of each frame whether it is audible.
+func (r recording) loud() (frames []bool) {
+	step := r.rate * int(frame) / int(time.Second)
 	for i := 0; i+step <= len(r.samples); i += step {
 		var power float64
 		for _, s := range r.samples[i : i+step] {
 			power += float64(s) * float64(s)
 		}
-		if math.Sqrt(power/float64(step)) < audible {
-			continue
-		}
-		if onset < 0 {
-			onset = time.Duration(i) * time.Second / time.Duration(r.rate)
-		}
-		audibleFor += frame
+		frames = append(frames, math.Sqrt(power/float64(step)) >= audible)
 	}
-	return onset, audibleFor
+	return frames
 }

@@ -76,6 +76,7 @@ configure() {
 	: >"$root/etc/fstab"
 	: >"$root/etc/machine-id"
 	rm -rf "$root/var/log/journal"
+	rm -f "$root/usr/sbin/policy-rc.d" # where the host is a container that starts no services
 }
 
 # in_cgroups COMMAND...: runs a command where our own cgroup shows, as $cgroup,
@@ -145,10 +146,10 @@ inside() {
 		SYSTEMD_PAGER= SYSTEMD_COLORS=0 "$@"
 }
 
-# until_true COMMAND...: tries for up to 15 s.
+# until_true COMMAND...: tries for up to 90 s.
 until_true() {
 	local try
-	for try in {1..300}; do
+	for try in {1..1800}; do
 		"$@" >/dev/null 2>&1 && return
 		sleep 0.05
 	done
