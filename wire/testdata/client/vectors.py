@@ -15,7 +15,9 @@ import sys
 import unicodedata
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from google.protobuf import json_format
@@ -321,10 +323,35 @@ def fingerprint(case):
     same(dtls.fingerprint(certificate), case["fingerprint"])
 
 
+# What stands before the point in the SubjectPublicKeyInfo of a P-256 key (RFC 5480).
+P256_HEAD = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200")
+
+
+def point(key):
+    return key.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+
+
+def succession(case):
+    signed = b"yodel succeed\0" + bytes.fromhex(case["daemon"]) + bytes.fromhex(case["old"])
+    der, signature = bytes.fromhex(case["key"]), bytes.fromhex(case["signature"])
+    try:
+        key = serialization.load_der_public_key(der)
+        if der != P256_HEAD + point(key):
+            raise ValueError("not the only form of the key")
+        key.verify(signature, signed, ec.ECDSA(hashes.SHA256()))
+    except (ValueError, InvalidSignature):
+        same(True, case.get("refused"))
+        return
+    same(case.get("refused", False), False)
+    same(hashlib.sha256(der).hexdigest(), case["hex"])
+    private = ec.derive_private_key(int(case["private"], 16), ec.SECP256R1())
+    same(point(private.public_key()), point(key))
+
+
 CHECKS = {
     "varint": varint, "payload": payload, "report": report, "rtcp": rtcp, "messages": messages, "names": names,
     "sequence": sequence, "lead": lead, "credit": credit, "stun": stun_case, "keys": keys, "srtp": srtp,
-    "fingerprint": fingerprint,
+    "fingerprint": fingerprint, "succession": succession,
 }
 
 
