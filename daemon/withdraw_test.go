@@ -116,17 +116,23 @@ func TestAnotherModeAndABadFile(t *testing.T) {
 			c.wantIn("open")
 			cs = append(cs, c)
 		}
+		cfg := w.server.hub.cfg
+		cfg.Access = access.Invite
 		rewrite(t, path, "rubbish")
 		w.pass(3 * time.Second)
-		_, err = ask(t.Context(), w.operator(), func(h *hub, _ time.Time) (none struct{}) {
-			h.cfg.Access = access.Invite
-			h.accessNow(t)
-			return none
-		})
+		if _, err := w.operator().Reload(t.Context(), cfg); !errors.Is(err, ErrConfig) {
+			t.Errorf("a bad file: %v", err)
+		}
+		for _, c := range cs {
+			c.wantIn("a bad file")
+		}
+		rewrite(t, path, granted.Fingerprint().String())
+		_, err = w.operator().Reload(t.Context(), cfg)
 		must(t, err)
+		w.pass(time.Second)
 		cs[0].wantEnded("a stranger")
 		cs[1].wantIn("the one that was invited")
-		cs[2].wantIn("the one in the file, as it was")
+		cs[2].wantIn("the one in the file")
 	})
 }
 
