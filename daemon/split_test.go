@@ -30,7 +30,11 @@ func TestJumpOfATalkerOfWhomNothingIsKept(t *testing.T) {
 					w.pass(20 * time.Millisecond)
 				}
 				next := last(b, (*wire.Message).GetTalkStart).GetSsrc()
-				if d := cmp.Diff([]uint16{20_001, 20_002, 20_003}, b.seqs(next)); next == ssrc || d != "" { // the first overtakes its announcement
+				heard := b.seqs(next)
+				if len(heard) > 0 && heard[0] == 20_000 { // else it has overtaken its announcement
+					heard = heard[1:]
+				}
+				if d := cmp.Diff([]uint16{20_001, 20_002, 20_003}, heard); next == ssrc || d != "" {
 					t.Errorf("heard under %d after %d (-want +got)\n%s", next, ssrc, d)
 				}
 				a.endTalk(ssrc, 20_003)
