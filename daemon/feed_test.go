@@ -79,7 +79,11 @@ func TestVoiceThatWasMissedForLongGetsANewSSRC(t *testing.T) {
 				if want := map[string]uint32{"pause": 100, "leave": 32_000}[name]; old.GetSsrc() != ssrc || old.GetLastSeq() != want {
 					t.Errorf("the end of the old stream: %v", old)
 				}
-				if d := cmp.Diff([]uint16{32_002, 32_003}, b.seqs(start.GetSsrc())); d != "" { // the first overtakes its announcement
+				heard := b.seqs(start.GetSsrc())
+				if len(heard) > 0 && heard[0] == 32_001 { // else it has overtaken its announcement
+					heard = heard[1:]
+				}
+				if d := cmp.Diff([]uint16{32_002, 32_003}, heard); d != "" {
 					t.Errorf("heard under the new SSRC (-want +got)\n%s", d)
 				}
 				if d := cmp.Diff([]uint16{100, 16_000, 32_000, 32_001, 32_002, 32_003}, a.seqs(ssrc)); d != "" {
