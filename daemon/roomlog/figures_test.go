@@ -15,8 +15,8 @@ func TestFiguresOfALog(t *testing.T) {
 	for id := range uint64(3) {
 		l.add("a", id, "x")
 	}
-	l.append(message("a", 1, "x"))       // again
-	l.append(message("a", 1, "another")) // refused
+	l.append(message("a", 1, "x"))               // again
+	l.append(message("a", 1, "another"))         // refused
 	eventually(t, "nothing waits", func() bool { // the outcome comes a little before
 		s := l.Stats()
 		return s.Waiting == 0 && s.WaitingBytes == 0
