@@ -4,11 +4,8 @@ package hostile
 
 import (
 	"flag"
-	"fmt"
 	"os"
 	"testing"
-
-	"go.uber.org/goleak"
 
 	"yodel/cmd/internal/programs"
 )
@@ -16,23 +13,8 @@ import (
 // settings come from the environment; doc.go tells what they mean.
 var settings programs.Settings
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
+func TestMain(m *testing.M) {
 	flag.Parse()
-	var cleanUp func()
-	var err error
-	settings, cleanUp, err = programs.Prepare("YODEL_HOSTILE", "ATTACKS", 1)
-	defer cleanUp()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "hostile:", err)
-		return 1
-	}
-	code := m.Run()
-	if err := goleak.Find(); err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	results.print(os.Stdout)
-	return code
+	suite := programs.Suite{Name: "hostile", Prefix: "YODEL_HOSTILE", Tests: "ATTACKS", Parallel: 1, Print: results.print}
+	os.Exit(suite.Run(m, &settings))
 }

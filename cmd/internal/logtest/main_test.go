@@ -4,11 +4,8 @@ package logtest
 
 import (
 	"flag"
-	"fmt"
 	"os"
 	"testing"
-
-	"go.uber.org/goleak"
 
 	"yodel/cmd/internal/programs"
 )
@@ -16,26 +13,11 @@ import (
 // settings come from the environment; doc.go tells what they mean.
 var settings programs.Settings
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
+func TestMain(m *testing.M) {
 	flag.Parse()
 	if code, done := enclose(); done {
-		return code
+		os.Exit(code)
 	}
-	var cleanUp func()
-	var err error
-	settings, cleanUp, err = programs.Prepare("YODEL_LOG", "TRIALS", 4) // trials mostly wait
-	defer cleanUp()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "logtest:", err)
-		return 1
-	}
-	code := m.Run()
-	if err := goleak.Find(); err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	results.print(os.Stdout)
-	return code
+	suite := programs.Suite{Name: "logtest", Prefix: "YODEL_LOG", Tests: "TRIALS", Parallel: 4, Print: results.print} // trials mostly wait
+	os.Exit(suite.Run(m, &settings))
 }

@@ -4,11 +4,8 @@ package nettest
 
 import (
 	"flag"
-	"fmt"
 	"os"
 	"testing"
-
-	"go.uber.org/goleak"
 
 	"yodel/cmd/internal/programs"
 )
@@ -16,23 +13,8 @@ import (
 // settings come from the environment; doc.go tells what they mean.
 var settings programs.Settings
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
+func TestMain(m *testing.M) {
 	flag.Parse()
-	var cleanUp func()
-	var err error
-	settings, cleanUp, err = programs.Prepare("YODEL_NET", "ROWS", 5) // rows mostly wait
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "nettest:", err)
-		return 1
-	}
-	defer cleanUp()
-	code := m.Run()
-	if err := goleak.Find(); err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	results.print(os.Stdout)
-	return code
+	suite := programs.Suite{Name: "nettest", Prefix: "YODEL_NET", Tests: "ROWS", Parallel: 5, Print: results.print} // rows mostly wait
+	os.Exit(suite.Run(m, &settings))
 }

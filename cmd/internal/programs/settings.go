@@ -21,9 +21,9 @@ type Settings struct {
 	Keep string         // PREFIX_KEEP: where the tests' folders are kept; empty: they are not
 }
 
-// Prepare reads the settings with a prefix, finds or builds the programs, and has so many tests run at a time. cleanUp removes what was made, also
+// prepare reads the settings with a prefix, finds or builds the programs, and has so many tests run at a time. cleanUp removes what was made, also
 // after an error.
-func Prepare(prefix, tests string, parallel int) (s Settings, cleanUp func(), err error) {
+func prepare(prefix, tests string, parallel int) (s Settings, cleanUp func(), err error) {
 	cleanUp = func() {}
 	if err := flag.Set("test.parallel", strconv.Itoa(parallel)); err != nil {
 		return s, cleanUp, err
