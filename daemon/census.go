@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"yodel/daemon/access"
 	"yodel/wire"
 	"yodel/wire/secure"
 )
@@ -44,14 +45,10 @@ func newCensus(limit int) census {
 
 // prefixOf gives the first address of the prefix of an address; ok is false for a loopback address, which has none.
 func prefixOf(addr netip.Addr) (first netip.Addr, ok bool) {
-	addr = addr.Unmap().WithZone("")
-	if addr.IsLoopback() {
+	if addr.Unmap().IsLoopback() {
 		return netip.Addr{}, false
 	}
-	if addr.Is4() {
-		return addr, true
-	}
-	return netip.PrefixFrom(addr, 64).Masked().Addr(), true
+	return access.PrefixOf(addr).Addr(), true
 }
 
 // siteOf gives the first address of the IPv6 /48 of a prefix, which many a provider gives to one customer. An IPv4 address is its own.

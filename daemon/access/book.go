@@ -105,7 +105,7 @@ func (b *Book) knows(key secure.Fingerprint) bool {
 // May tells whether a key is one of a list. A nil list is everyone.
 func (b *Book) May(key secure.Fingerprint, list []Who) bool {
 	return list == nil || slices.ContainsFunc(list, func(w Who) bool {
-		return w == Everyone || b.has(key, w.text) || w.text == key.String()
+		return w == Everyone || w.key != (secure.Fingerprint{}) && w.key == key || b.has(key, w.text)
 	})
 }
 
@@ -120,8 +120,8 @@ func (b *Book) has(key secure.Fingerprint, role string) bool {
 
 // checkReason tells what is wrong with a reason that somebody is to be told.
 func checkReason(reason string) error {
-	if len(reason) > maxReason || !utf8.ValidString(reason) {
-		return fmt.Errorf("%w: a reason of %d bytes: at most %d, of UTF-8", ErrRequest, len(reason), maxReason)
+	if len(reason) > MaxReason || !utf8.ValidString(reason) {
+		return fmt.Errorf("%w: a reason of %d bytes: at most %d, of UTF-8", ErrRequest, len(reason), MaxReason)
 	}
 	return nil
 }

@@ -140,7 +140,7 @@ func TestTheLastUseOfAnInviteIsOnes(t *testing.T) {
 	if err := b.Standing(epoch, stranger, home); !errors.Is(err, ErrUnknown) {
 		t.Errorf("the first, not stored: %v", err)
 	}
-	if undo, err := b.Admit(epoch, second); err != nil || undo == nil || !b.May(second.Key, []Who{{"guest"}}) {
+	if undo, err := b.Admit(epoch, second); err != nil || undo == nil || !b.May(second.Key, []Who{{text: "guest"}}) {
 		t.Errorf("the second, again: %v", err)
 	}
 }
@@ -233,7 +233,7 @@ func TestBans(t *testing.T) {
 
 func TestBadRequests(t *testing.T) {
 	b := NewBook(Open)
-	long := strings.Repeat("x", maxReason+1)
+	long := strings.Repeat("x", MaxReason+1)
 	requests := map[string]func() error{
 		"a ban of nothing": func() error { _, err := b.Ban(epoch, Ban{}); return err },
 		"a ban of two": func() error {

@@ -71,7 +71,7 @@ func (b *Book) forgetInvite(now time.Time) bool {
 
 // enrol lets a key in by an invite. undo gives the use back.
 func (b *Book) enrol(now time.Time, c Caller) (undo func(), err error) {
-	from := prefixOf(c.Addr)
+	from := PrefixOf(c.Addr)
 	if b.tries.full(now, from) {
 		return nil, ErrTries
 	}
@@ -97,8 +97,8 @@ func (b *Book) enrol(now time.Time, c Caller) (undo func(), err error) {
 	}, nil
 }
 
-// prefixOf is who counts as one: an IPv4 address, or an IPv6 /64.
-func prefixOf(addr netip.Addr) netip.Prefix {
+// PrefixOf gives what one subscriber has: an IPv4 address, or an IPv6 /64.
+func PrefixOf(addr netip.Addr) netip.Prefix {
 	addr = addr.Unmap().WithZone("")
 	if addr.Is4() {
 		return netip.PrefixFrom(addr, 32)

@@ -13,8 +13,8 @@ const (
 	maxBans, maxInvites = 8192, 4096
 	// maxRoles is how many roles a key may have.
 	maxRoles = 32
-	// maxReason is the longest reason of a ban or a denial, in bytes: who is refused is told it.
-	maxReason = 200
+	// MaxReason is the longest reason of a ban or a denial, in bytes: who is refused is told it.
+	MaxReason = 200
 	// maxHolders bounds the nicks that somebody holds: 300 bytes each, and twice as many as there may be sessions if nobody says otherwise. Beyond it the one that was used longest ago is free again, unless a session has it.
 	maxHolders = 32768
 	// maxNicks is how many nicks one identity may hold.

@@ -31,7 +31,7 @@ func TestAKeyIsReplaced(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := b.Standing(epoch, third, home); err != nil || !b.May(third, []Who{{"crew"}}) {
+	if err := b.Standing(epoch, third, home); err != nil || !b.May(third, []Who{{text: "crew"}}) {
 		t.Errorf("the third: %v", err)
 	}
 	for _, nick := range []string{"gran", "other"} {

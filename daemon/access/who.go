@@ -12,19 +12,20 @@ const maxRole = 32
 
 // Who is one line of a room's list of those who may do something: everyone, all with a role, or one key.
 type Who struct {
-	text string // "*", a role, or a fingerprint
+	text string             // "*", a role, or a fingerprint
+	key  secure.Fingerprint // zero: it is none
 }
 
 // Everyone is all who may come in.
-var Everyone = Who{"*"}
+var Everyone = Who{text: "*"}
 
 // ParseWho reads "*", a role (1 to 32 of a-z, 0-9, '-' and '_') or a fingerprint (SHA256:…).
 func ParseWho(text string) (Who, error) {
 	if text == Everyone.text || ValidRole(text) {
-		return Who{text}, nil
+		return Who{text: text}, nil
 	}
-	if _, err := secure.ParseFingerprint(text); err == nil {
-		return Who{text}, nil
+	if key, err := secure.ParseFingerprint(text); err == nil {
+		return Who{text, key}, nil
 	}
 	return Who{}, fmt.Errorf("%w: %q: \"*\", a role like crew, or SHA256:…", ErrWho, text)
 }

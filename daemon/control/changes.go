@@ -15,11 +15,8 @@ import (
 	"yodel/wire/secure"
 )
 
-// maxReason is how long a reason may be, in bytes, and maxFor how long a ban or an invite may hold.
-const (
-	maxReason = 200
-	maxFor    = 100 * 365 * 24 * time.Hour
-)
+// maxFor is how long a ban or an invite may hold.
+const maxFor = 100 * 365 * 24 * time.Hour
 
 // log tells the log of a change that is done.
 func (s *Server) log(ctx context.Context, did string, attrs ...any) {
@@ -225,8 +222,8 @@ func (s *Server) stop(ctx context.Context, _ *Done) (StopAnswer, error) {
 }
 
 func reason(text string) (string, error) {
-	if text = wire.Printable(text); len(text) > maxReason {
-		return "", fmt.Errorf("%w: a reason of %d bytes, printable, and it may have %d", ErrRequest, len(text), maxReason)
+	if text = wire.Printable(text); len(text) > access.MaxReason {
+		return "", fmt.Errorf("%w: a reason of %d bytes, printable, and it may have %d", ErrRequest, len(text), access.MaxReason)
 	}
 	return text, nil
 }

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"yodel/daemon/access"
 )
 
 // raw sends bytes, and gives what comes until the end.
@@ -66,7 +68,7 @@ func TestRequestsThatAreNone(t *testing.T) {
 		"nobody there":     {post("/v1/kick", object, `{"nick":"alice"}`), 404, "nobody there is alice"},
 		"illegal nick":     {post("/v1/kick", object, `{"nick":"\u0007"}`), 400, "illegal nick"},
 		"fingerprint":      {post("/v1/keys/deny", object, `{"fingerprint":"SHA256:x"}`), 400, "SHA256:x"},
-		"a long reason":    {post("/v1/kick", object, `{"nick":"alice","reason":"`+strings.Repeat("x", maxReason+1)+`"}`), 400, "a reason of"},
+		"a long reason":    {post("/v1/kick", object, `{"nick":"alice","reason":"`+strings.Repeat("x", access.MaxReason+1)+`"}`), 400, "a reason of"},
 		"a ban of two":     {post("/v1/bans", object, `{"nick":"alice","prefix":"10.0.0.0/8"}`), 400, "it names 2"},
 		"a ban of no one":  {post("/v1/bans", object, `{}`), 400, "it names 0"},
 		"a prefix":         {post("/v1/bans", object, `{"prefix":"10.0.0.0/99"}`), 400, "neither an address nor a prefix"},
