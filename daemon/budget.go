@@ -41,6 +41,13 @@ func payloadRate(payload uint8) int64 {
 	return opusBytes
 }
 
+// makesMore counts a packet of audio that is made of a copy, and tells whether it is more than the peer may send.
+func (l *link) makesMore(now time.Time, n int) bool {
+	l.shard.mu.Lock()
+	defer l.shard.mu.Unlock()
+	return l.over(now, n, true)
+}
+
 // over counts an authentic packet of n bytes, and tells whether it is more than the peer may send.
 func (l *link) over(now time.Time, n int, audio bool) bool {
 	b, p := &l.budget, l.shard.plane

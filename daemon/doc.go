@@ -68,6 +68,7 @@
 //   - tally, traffic: datagrams by kind, as one goroutine has counted them and as everybody may know them.
 //   - beat: shows that a goroutine goes on.
 //   - reception (wire.Reception): what a talker is told in reports.
+//   - hearerLoss: what those who hear a voice have reported of its loss. It is the hub's.
 //   - socket, writer: what the kernel is asked for, see below.
 //
 // # Shards
@@ -187,6 +188,11 @@
 // A packet is due at its arrival by the anchor, and the delay later; it has its turn lead before, on the grid. What is missing is asked for by
 // wire/repair from 20 ms after the gap shows, also before the first and after the last packet that came, until it is due. A repair
 // that comes after its turn goes out at once. A packet is kept for resends for 2 s after it was due.
+//
+// Where repair is too late, in live rooms, talkers send copies of earlier frames, by the loss on both hops. Of theirs the daemon tells in receiver
+// reports, one and two seconds after a voice begins and then every 5 s, before repair: a packet that was asked for is lost in them when it has come, too. Of those who hear it
+// counts the blocks of their reports in a histogram of each voice, and tells its talker with these reports what one in twenty exceeds at most (TalkLoss). What
+// a session reports of a voice counts once in 3.75 s. A packet that came up as a copy alone goes on as a packet, so nobody who hears loses it (relay.fill). Packets with copies (wire.PayloadRED) go through as they are.
 //
 // # Goroutines
 //

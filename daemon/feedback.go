@@ -37,6 +37,7 @@ func (s *session) feedback(now time.Time, plain []byte) {
 		case *rtcp.ReceiverReport:
 			heard := s.ofHeard(p.Reports)
 			s.heardOf(now, heard)
+			s.noteLoss(now, heard)
 			s.hub.figures.heard(heard)
 		case *rtcp.SenderReport:
 			if v := s.talks[p.SSRC]; v != nil {
@@ -119,9 +120,9 @@ func (m *member) resend(v *voice, ssrc uint32, pair *rtcp.NackPair) {
 	})
 }
 
-// flowing notes that audio is going to or coming from the peer: its next report is not far.
-func (s *session) flowing(now time.Time) {
-	if soon := s.hub.reportAt(now, wire.ReportEvery); s.nextReport.After(soon) {
+// reportWithin notes that audio is going to or coming from the peer: its next report is not far.
+func (s *session) reportWithin(now time.Time, after time.Duration) {
+	if soon := s.hub.reportAt(now, after); s.nextReport.After(soon) {
 		s.nextReport = soon
 		s.mark()
 	}
@@ -163,7 +164,7 @@ func (s *session) report(now time.Time) {
 	}
 	s.said = now
 	if s.nextReport = s.hub.reportAt(now, idleReport); flows {
-		s.nextReport = s.hub.reportAt(now, wire.ReportEvery)
+		s.nextReport = s.hub.reportAt(now, s.reportEvery(now))
 	}
 	var blocks []rtcp.ReceptionReport
 	for _, v := range s.talks {
@@ -178,4 +179,15 @@ func (s *session) report(now time.Time) {
 	if plain, err := wire.AppendReceiverReport(s.hub.built[:0], wire.SSRCDaemon, blocks); err == nil {
 		s.sendRTCP(plain)
 	}
+	s.tellLoss()
+}
+
+// reportEvery is how far reports are apart while audio flows. Of a talkspurt there are two soon: in the second is what those who hear it have told first.
+func (s *session) reportEvery(now time.Time) time.Duration {
+	for _, v := range s.talks {
+		if v.talking() && now.Sub(v.announced) < wire.ReportFirst*3/2 {
+			return wire.ReportFirst
+		}
+	}
+	return wire.ReportEvery
 }

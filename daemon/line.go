@@ -68,7 +68,11 @@ type line struct {
 	endedAt time.Time
 	last    uint64         // of the talkspurt, when ended
 	stats   wire.Reception // of the packets accepted
+	copied  [copiedKept]uint64
 }
+
+// copiedKept is how many packets are remembered, by sequence number, that were made of copies.
+const copiedKept = 64
 
 // start begins a talkspurt with the packet first.
 func (l *line) start(now time.Time, first uint16) {
@@ -127,7 +131,12 @@ func (l *line) arrive(now time.Time, a *arrival) verdict {
 		}
 	}
 	inOrder := seq >= l.top
+	repaired := l.asks.Repaired()
 	if !l.asks.Received(now, seq) {
+		if l.copied[seq%copiedKept] == seq && !a.copied {
+			l.copied[seq%copiedKept] = 0
+			l.stats.Came()
+		}
 		return duplicate
 	}
 	due := l.anchor.due(a.at, a.timestamp, inOrder).Add(l.delay)
@@ -144,8 +153,22 @@ func (l *line) arrive(now time.Time, a *arrival) verdict {
 	if seq < l.next {
 		l.lates = append(l.lates, seq)
 	}
-	l.stats.Received(seq, a.timestamp, a.at)
+	switch {
+	case a.copied:
+		l.copied[seq%copiedKept] = seq
+		l.stats.Resent(seq)
+	case l.asks.Repaired() > repaired:
+		l.stats.Resent(seq)
+	default:
+		l.stats.Received(seq, a.timestamp, a.at)
+	}
 	return accepted
+}
+
+// lacks tells whether a packet since the beginning of the talkspurt has not come.
+func (l *line) lacks(seq16 uint16) bool {
+	seq, ok := l.peek(seq16)
+	return ok && l.started && seq >= l.base && seq < l.top && l.at(seq) == nil
 }
 
 // peek extends a sequence number without taking note of it.

@@ -13,7 +13,7 @@ type packet struct {
 	data []byte
 }
 
-// packetSizes: a 20 ms Opus packet at 32 kbit/s is 92 bytes, PCMU 172, L16 972.
+// packetSizes: a 20 ms Opus packet at 32 kbit/s is 92 bytes, at 96 kbit/s 252, with two copies three times as much; PCMU 172, L16 972.
 var packetSizes = [...]int{128, 256, 512, 1216}
 
 var packetPools [len(packetSizes)]sync.Pool

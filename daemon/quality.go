@@ -35,7 +35,8 @@ func (l *link) goesOnWith(before carried) {
 // outboundFor is how long what a peer has reported of what it hears is told: two of its reports while audio flows, and some.
 const outboundFor = 3 * wire.ReportEvery
 
-// quality is how well audio gets through, as the latest reports say: after repair, for a packet that came late enough to be asked for has come.
+// quality is how well audio gets through, as the latest reports say: before repair, for a packet that came only when it was asked for shows what the
+// path is like no less than one that did not come.
 type quality struct {
 	in, out way
 }
@@ -52,15 +53,15 @@ func (s *session) reported(now time.Time, blocks []rtcp.ReceptionReport) {
 	s.quality.in.take(now, blocks, func(ssrc uint32) *voice { return s.talks[ssrc] })
 }
 
-// heardOf takes what a peer tells of what it hears. Nothing but the operator's list depends on it.
+// heardOf takes what a peer tells of what it hears, for the operator's list.
 func (s *session) heardOf(now time.Time, blocks []rtcp.ReceptionReport) {
 	s.quality.out.take(now, blocks, func(ssrc uint32) *voice { return s.hub.voices[ssrc] })
 }
 
 // heardWhole takes what has come of a talkspurt that is over.
-func (s *session) heardWhole(got, lost uint64, jitter time.Duration) {
-	if got > 0 {
-		s.quality.in = way{at: s.hub.now, lost: float64(lost) / float64(got+lost), jitter: jitter}
+func (s *session) heardWhole(c fate, jitter time.Duration) {
+	if c.got > 0 {
+		s.quality.in = way{at: s.hub.now, lost: float64(c.lost+c.repaired) / float64(c.got+c.lost), jitter: jitter}
 	}
 }
 

@@ -18,15 +18,17 @@ type relay struct {
 	home  *shard // whose pump runs its turns
 
 	mu          sync.Mutex
-	delay, lead time.Duration // of voices that begin; changed by the hub alone, which reads them without mu
-	voices      []*voice      // by slot; nil: free
-	ears        [][]*listener // by shard; replaced or appended to, never changed in place, so that flights may keep them
-	hearing     int           // listeners in all
-	bytes       int           // in the delay lines
-	starts      starts        // of talkspurts, lately
-	flight      *flight       // what waits for its start; nil: nothing
-	until       time.Time     // when it starts at the latest
-	timer       timer         // home's; home.ticks guards it
+	delay, lead time.Duration  // of voices that begin; changed by the hub alone, which reads them without mu
+	voices      []*voice       // by slot; nil: free
+	ears        [][]*listener  // by shard; replaced or appended to, never changed in place, so that flights may keep them
+	hearing     int            // listeners in all
+	bytes       int            // in the delay lines
+	red         wire.Redundant // scratch, as the next
+	made        []byte
+	starts      starts    // of talkspurts, lately
+	flight      *flight   // what waits for its start; nil: nothing
+	until       time.Time // when it starts at the latest
+	timer       timer     // home's; home.ticks guards it
 }
 
 func newRelay(p *plane, home *shard, delay time.Duration) *relay {

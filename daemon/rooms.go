@@ -76,6 +76,11 @@ func (h *hub) home(name string) *shard {
 	return h.plane.shards[sum.Sum32()%uint32(len(h.plane.shards))]
 }
 
+// heard tells whether anybody hears the room.
+func (r *room) heard() bool {
+	return slices.ContainsFunc(r.members, func(m *member) bool { return m.hear })
+}
+
 // hears has a member hear the room, or not.
 func (m *member) hears(yes bool) {
 	switch {

@@ -30,7 +30,8 @@ type session struct {
 	software string    // as its peer says, printable
 	since    time.Time // when the first of the sessions that it goes on with began
 	quality  quality
-	key      string // its comparison form
+	lossAt   map[uint32]time.Time // when what it reports of the loss of a voice was counted, by SSRC
+	key      string               // its comparison form
 	greeted  bool
 	rooms    map[string]*member
 	talks    map[uint32]*voice

@@ -81,6 +81,9 @@ type arrival struct {
 	seq       uint16
 	timestamp uint32
 	plain     []byte
+	header    int  // bytes of the header
+	red       bool // it may carry copies of packets before it
+	copied    bool // it was made of such a copy
 }
 
 func newShard(p *plane, index int, s *socket) *shard {

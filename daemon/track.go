@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"encoding/binary"
 	"maps"
 	"slices"
 	"time"
@@ -20,10 +21,18 @@ func (l *link) arrival(header *rtp.Header, plain []byte) (a arrival, ok bool) {
 		return a, false
 	}
 	v := l.talks[header.SSRC]
-	if v == nil || header.PayloadType != v.payload {
+	if v == nil || !v.carries(header.PayloadType) {
 		return a, false
 	}
-	return arrival{voice: v, link: l, seq: header.SequenceNumber, timestamp: header.Timestamp, plain: plain}, true
+	return arrival{
+		voice: v, link: l, seq: header.SequenceNumber, timestamp: header.Timestamp, plain: plain,
+		header: n, red: header.PayloadType == wire.PayloadRED,
+	}, true
+}
+
+// carries tells whether packets of a payload type belong to the voice: its own, or of Opus those with copies of earlier ones.
+func (v *voice) carries(payloadType uint8) bool {
+	return payloadType == v.payload || payloadType == wire.PayloadRED && v.payload == wire.PayloadOpus
 }
 
 // hasPayload tells whether there is anything to be heard behind the header of a packet, and its padding ends where it says. RFC 3550, 5.1: "The last
@@ -58,6 +67,9 @@ func (r *relay) arrive(now time.Time, w *writer, a *arrival) {
 	before, repaired := v.line.bytes, v.line.asks.Repaired()
 	switch v.line.arrive(now, a) {
 	case accepted:
+		if a.red {
+			r.fill(now, v, a)
+		}
 		r.home.repaired.Add(v.line.asks.Repaired() - repaired)
 		r.hold(v, v.line.bytes-before)
 		v.note(a.timestamp)
@@ -66,6 +78,32 @@ func (r *relay) arrive(now time.Time, w *writer, a *arrival) {
 		drops.count(dropDuplicate)
 	case late:
 		drops.count(dropLate)
+	}
+}
+
+// fill puts packets that have not come, but copies of which came, into the line of a live voice. So nothing is asked for that would be too late, and
+// they have a way of their own to those who hear. They are packets of the talk as any: more than its budget is not made.
+func (r *relay) fill(now time.Time, v *voice, a *arrival) {
+	if v.line.delay > 0 || r.red.Parse(a.plain[a.header:]) != nil || r.red.PayloadType != v.payload {
+		return
+	}
+	for i, c := range r.red.Copies {
+		b := arrival{
+			voice: a.voice, link: a.link, at: a.at, copied: true,
+			seq: a.seq - uint16(len(r.red.Copies)-i), timestamp: a.timestamp - c.Offset,
+		}
+		if !v.line.lacks(b.seq) {
+			continue
+		}
+		r.made = append(r.made[:0], 2<<6, v.payload)
+		r.made = binary.BigEndian.AppendUint16(r.made, b.seq)
+		r.made = binary.BigEndian.AppendUint32(r.made, b.timestamp)
+		r.made = append(append(r.made, a.plain[8:12]...), c.Payload...) // the SSRC
+		b.plain = r.made
+		if a.link.makesMore(now, len(b.plain)) {
+			return
+		}
+		v.line.arrive(now, &b)
 	}
 }
 
@@ -170,7 +208,7 @@ func (v *voice) split(now time.Time, w *writer, a *arrival) *voice {
 	next.delay, next.line.delay, next.line.lead = v.delay, v.line.delay, v.line.lead // the room may have another now
 	next.source, next.link, next.begun, next.account = v.source, l, true, v.account
 	r.add(next)
-	next.before.got, next.before.lost = v.before.got+v.line.stats.Got(), v.before.lost+v.line.lost()
+	next.before = v.fate()
 	next.latest = a.timestamp
 	next.line.start(now, a.seq)
 	v.next = next

@@ -16,6 +16,7 @@ func FuzzArrival(f *testing.F) {
 	f.Add(append([]byte{0x90, wire.PayloadOpus, 0, 5, 0, 0, 3, 192, 0, 0, 1, 0, 0xbe, 0xde, 0, 1, 0x10, 9, 0, 0}, plain...))
 	f.Add(append([]byte{0xbf, 0xff}, plain...))
 	f.Add(plain[:11])
+	f.Add([]byte{0x80, wire.PayloadRED, 0, 5, 0, 0, 3, 192, 0, 0, 1, 0, 0xef, 0x0f, 0, 1, wire.PayloadOpus, 1, 2})
 	f.Fuzz(func(t *testing.T, plain []byte) {
 		v := &voice{payload: wire.PayloadOpus}
 		l := &link{talks: map[uint32]*voice{256: v}}
@@ -27,7 +28,7 @@ func FuzzArrival(f *testing.F) {
 		if a.voice != v || len(plain) < 12 || len(plain) > maxPlain || header.MarshalSize() > maxHeader {
 			t.Fatalf("%d bytes, %d of them the header, were taken", len(plain), header.MarshalSize())
 		}
-		if a.seq != binary.BigEndian.Uint16(plain[2:]) || a.timestamp != timestampOf(plain) || plain[1]&0x7f != wire.PayloadOpus {
+		if a.seq != binary.BigEndian.Uint16(plain[2:]) || a.timestamp != timestampOf(plain) || !v.carries(plain[1]&0x7f) {
 			t.Fatalf("%x was read as %d, %d", plain, a.seq, a.timestamp)
 		}
 	})

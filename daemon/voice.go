@@ -27,7 +27,9 @@ type voice struct {
 	key         string   // comparison form of nick
 	others      []uint32 // later SSRCs of feeds
 	began, over bool
+	announced   time.Time // when it was, last
 	reported    bool
+	hearers     hearerLoss
 
 	// The relay's:
 	slot   int    // in relay.voices
@@ -35,15 +37,27 @@ type voice struct {
 	next   *voice // that goes on with what comes; nil: this one does
 	begun  bool   // its talker has said so
 	line   line
-	held   int                        // bytes that are counted for the line
-	at     time.Time                  // when it has its turn
-	told   bool                       // the hub knows that all has come
-	gone   bool                       // the hub knows that all is over
-	before struct{ got, lost uint64 } // of the voices that this one goes on for
-	latest uint32                     // RTP timestamp of the newest packet
-	span   int64                      // ticks from the first to the newest
-	frame  uint32                     // ticks of one packet, as seen
-	lost   []uint16                   // scratch for NACKs
+	held   int       // bytes that are counted for the line
+	at     time.Time // when it has its turn
+	told   bool      // the hub knows that all has come
+	gone   bool      // the hub knows that all is over
+	before fate      // of the voices that this one goes on for
+	latest uint32    // RTP timestamp of the newest packet
+	span   int64     // ticks from the first to the newest
+	frame  uint32    // ticks of one packet, as seen
+	lost   []uint16  // scratch for NACKs
+}
+
+// fate is what has become of a talkspurt's packets.
+type fate struct {
+	got, lost uint64 // lost for good
+	repaired  uint64 // of those that came
+}
+
+// fate tells of the voice and those for which it goes on; relay.mu is held.
+func (v *voice) fate() fate {
+	b, l := v.before, &v.line
+	return fate{b.got + l.stats.Got(), b.lost + l.lost(), b.repaired + l.stats.Repaired()}
 }
 
 // talk grants an SSRC.
@@ -149,9 +163,13 @@ func (v *voice) announce(now time.Time, first uint16, timestamp uint32) {
 	if v.talker != nil {
 		v.talker.charge(2 * len(v.room.members)) // its end is told, too
 	}
+	v.announced = now
 	for _, m := range v.room.members {
-		if m.hear || m.session == v.talker {
-			m.session.flowing(now)
+		switch {
+		case m.session == v.talker:
+			m.session.reportWithin(now, wire.ReportFirst)
+		case m.hear:
+			m.session.reportWithin(now, wire.ReportEvery)
 		}
 	}
 	v.room.tell(wire.Encode(&wire.Message_TalkStart{TalkStart: v.startMessage(v.ssrc, first, timestamp)}))
@@ -304,15 +322,14 @@ func (v *voice) report(time.Time) {
 	}
 	v.reported = true
 	v.relay.mu.Lock()
-	got, lost := v.before.got+v.line.stats.Got(), v.before.lost+v.line.lost()
-	jitter := v.line.stats.Jitter()
+	c, jitter := v.fate(), v.line.stats.Jitter()
 	v.relay.mu.Unlock()
-	v.talker.heardWhole(got, lost, jitter)
+	v.talker.heardWhole(c, jitter)
 	f := &v.room.hub.figures
-	f.voiceGot += got
-	f.voiceLost += lost
+	f.voiceGot += c.got
+	f.voiceLost += c.lost
 	v.talker.say(wire.Encode(&wire.Message_TalkReport{TalkReport: &wire.TalkReport{
-		Room: v.room.name, Ssrc: v.source, Received: uint32(got), Lost: uint32(lost),
+		Room: v.room.name, Ssrc: v.source, Received: uint32(c.got), Lost: uint32(c.lost),
 	}}))
 }
 

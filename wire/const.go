@@ -30,9 +30,10 @@ const (
 const (
 	PayloadPCMU    = 0   // RFC 3551, 6
 	PayloadPCMA    = 8   // RFC 3551, 6
+	PayloadRED     = 63  // RFC 2198: Opus with copies of earlier packets, in a talk of PayloadOpus
 	PayloadL16     = 96  // L16/48000/1 in packets of 10 ms (RFC 3551, 4.5.11)
 	PayloadMessage = 100 // "yodel message", clock 1000 Hz
-	PayloadOpus    = 111 // RFC 7587; 20 ms, constant bit rate
+	PayloadOpus    = 111 // RFC 7587; 20 ms, constant bit rates
 )
 
 // Liveness.
@@ -40,6 +41,7 @@ const (
 	DeadAfter      = 30 * time.Second // of silence
 	PingEvery      = 15 * time.Second // of an idle session, as a reliable message
 	ReportEvery    = 5 * time.Second  // RTCP reports while audio flows
+	ReportFirst    = time.Second      // from the beginning of a voice to the first one about it
 	KeepaliveEvery = 15 * time.Second // RTCP reports otherwise; NATs forget after 30 s
 	ByeTimes       = 3                // a BYE is sent so often …
 	ByeSpacing     = 50 * time.Millisecond
@@ -86,8 +88,8 @@ func Lead(delay time.Duration) time.Duration {
 	return min(delay*3/4, maxLead).Truncate(time.Millisecond)
 }
 
-// ClockRate gives the RTP clock of an audio payload type in Hz; ok is false for a payload type that is
-// not relayed.
+// ClockRate gives the RTP clock of an audio payload type in Hz; ok is false for one that no talk may announce. PayloadRED is such a one: its
+// packets go within a talk of PayloadOpus.
 func ClockRate(payloadType uint8) (hz int, ok bool) {
 	switch payloadType {
 	case PayloadOpus, PayloadL16:

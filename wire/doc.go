@@ -22,7 +22,7 @@
 // Chunks make up messages, [Message] in yodel.proto, of at most 64 KiB; package wire/stream carries them reliably and in
 // order, with the reports of RFC 8888 as acknowledgements ([Report]).
 //
-// An audio packet, when it is opened, is plain RTP: PT 111 Opus, 96 L16, 0 PCMU or 8 PCMA, under an SSRC that the daemon
+// An audio packet, when it is opened, is plain RTP: PT 111 Opus, 63 Opus with copies of earlier packets ([Redundant]), 96 L16, 0 PCMU or 8 PCMA, under an SSRC that the daemon
 // gave to the talker; hearers see the same one unless it has to change (RFC 3711, 3.3.1). What is lost is asked for by generic NACK ([AppendNack]); package
 // wire/repair decides when.
 //

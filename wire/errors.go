@@ -10,4 +10,5 @@ var (
 	ErrMessage  = errors.New("malformed message")
 	ErrInvite   = errors.New("malformed invite")
 	ErrFeedback = errors.New("malformed feedback")
+	ErrRED      = errors.New("malformed redundant payload")
 )

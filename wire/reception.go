@@ -10,14 +10,16 @@ import (
 // maxTotalLost is the greatest cumulative number of packets lost (24 bits, signed).
 const maxTotalLost = 1<<23 - 1
 
-// Reception counts what comes of one RTP stream, for the report blocks about it (RFC 3550, 6.4.1, A.3 and A.8). The zero value
+// Reception counts what comes of one RTP stream, for the report blocks about it (RFC 3550, 6.4.1, A.3 and A.8). They tell what the path loses:
+// a packet that came only because it was asked for is lost in them, as one is whose resend is a stream of its own (RFC 4588). The zero value
 // with Clock is ready. It is for one goroutine at a time, and allocates nothing.
 type Reception struct {
 	Clock int // of the RTP timestamps, in Hz
 
 	begun         bool
 	base, highest uint64 // sequence numbers: of the first packet, of the highest that came
-	got           uint64 // packets
+	got           uint64 // packets that came by themselves
+	repaired      uint64 // those that came when they had been asked for
 
 	expectedBefore, gotBefore uint64 // at the last block
 
@@ -37,7 +39,7 @@ func (r *Reception) Begin(seq uint64) {
 	}
 }
 
-// Received notes the arrival of a packet, by its extended sequence number. Only new ones are to be told.
+// Received notes the arrival of a packet that was not asked for, by its extended sequence number. Only new ones are to be told.
 func (r *Reception) Received(seq uint64, timestamp uint32, arrived time.Time) {
 	r.Begin(seq)
 	if r.got > 0 { // D(i-1, i) of A.8
@@ -49,8 +51,24 @@ func (r *Reception) Received(seq uint64, timestamp uint32, arrived time.Time) {
 	r.got++
 }
 
-// Got is how many packets came.
-func (r *Reception) Got() uint64 { return r.got }
+// Resent notes a packet that came when it had been asked for, or of which a copy came.
+func (r *Reception) Resent(seq uint64) {
+	r.Begin(seq)
+	r.base, r.highest = min(r.base, seq), max(r.highest, seq)
+	r.repaired++
+}
+
+// Came notes that a packet came itself that Resent has told of, because a copy of it was there before.
+func (r *Reception) Came() {
+	r.repaired--
+	r.got++
+}
+
+// Got is how many packets came, those that had been asked for among them.
+func (r *Reception) Got() uint64 { return r.got + r.repaired }
+
+// Repaired is how many came when they had been asked for.
+func (r *Reception) Repaired() uint64 { return r.repaired }
 
 // Jitter is the interarrival jitter (RFC 3550, 6.4.1) as a time.
 func (r *Reception) Jitter() time.Duration {

@@ -52,7 +52,7 @@ func TestReceptionCountsLoss(t *testing.T) {
 		{"none", 260, 100, func(int) bool { return true }, 0, 129},
 		{"all but the last", 360, 100, func(i int) bool { return i == 459 }, 253, 228},
 		{"nothing came", 460, 100, func(int) bool { return false }, 0, 228},
-		{"three were repaired", 361, 3, func(int) bool { return true }, 0, 225},
+		{"three were late", 361, 3, func(int) bool { return true }, 0, 225},
 	} {
 		take(step.from, step.n, step.comes)
 		highest := 65_530 + min(step.from+step.n, 460) - 1
@@ -66,6 +66,25 @@ func TestReceptionCountsLoss(t *testing.T) {
 		}, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", step.name, diff)
 		}
+	}
+}
+
+// The path has lost what came only because it was asked for, whether that came in time or not.
+func TestReceptionReportsLossBeforeRepair(t *testing.T) {
+	r := Reception{Clock: 48000}
+	for i := range 100 {
+		if i%4 == 3 {
+			r.Resent(uint64(i))
+		} else {
+			r.Received(uint64(i), uint32(i*960), afterStart(i*20))
+		}
+	}
+	b := r.Block(afterStart(2000), receptionSSRC)
+	if b.FractionLost != 64 || b.TotalLost != 25 || b.LastSequenceNumber != 99 || b.Jitter != 0 {
+		t.Errorf("a quarter came again: %+v", b)
+	}
+	if r.Got() != 100 || r.Repaired() != 25 {
+		t.Errorf("%d came, %d of them again", r.Got(), r.Repaired())
 	}
 }
 

@@ -68,6 +68,7 @@ func vectorMessages() []struct {
 		{"TalkStart from the daemon", &Message_TalkStart{TalkStart: told}},
 		{"TalkEnd", &Message_TalkEnd{TalkEnd: &TalkEnd{Room: "a", Ssrc: 65536, LastSeq: 65535, DurationMs: 3200}}},
 		{"TalkReport", &Message_TalkReport{TalkReport: &TalkReport{Room: "a", Ssrc: 65536, Received: 159, Lost: 1}}},
+		{"TalkLoss", &Message_TalkLoss{TalkLoss: &TalkLoss{Room: "a", Ssrc: 65536, FractionLost: 13}}},
 		{"Credit", &Message_Credit{Credit: &Credit{Limit: FirstCredit + 64<<10}}},
 		{"Ping", &Message_Ping{Ping: &Ping{Request: 7, Padding: make([]byte, 3)}}},
 		{"Pong", &Message_Pong{Pong: &Pong{Request: 7}}},

@@ -146,6 +146,7 @@ type Message struct {
 	//	*Message_TalkReport
 	//	*Message_Succeed
 	//	*Message_Succeeded
+	//	*Message_TalkLoss
 	Kind          isMessage_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -440,6 +441,15 @@ func (x *Message) GetSucceeded() *Succeeded {
 	return nil
 }
 
+func (x *Message) GetTalkLoss() *TalkLoss {
+	if x != nil {
+		if x, ok := x.Kind.(*Message_TalkLoss); ok {
+			return x.TalkLoss
+		}
+	}
+	return nil
+}
+
 type isMessage_Kind interface {
 	isMessage_Kind()
 }
@@ -556,6 +566,10 @@ type Message_Succeeded struct {
 	Succeeded *Succeeded `protobuf:"bytes,28,opt,name=succeeded,proto3,oneof"`
 }
 
+type Message_TalkLoss struct {
+	TalkLoss *TalkLoss `protobuf:"bytes,29,opt,name=talk_loss,json=talkLoss,proto3,oneof"`
+}
+
 func (*Message_Hello) isMessage_Kind() {}
 
 func (*Message_Welcome) isMessage_Kind() {}
@@ -611,6 +625,8 @@ func (*Message_TalkReport) isMessage_Kind() {}
 func (*Message_Succeed) isMessage_Kind() {}
 
 func (*Message_Succeeded) isMessage_Kind() {}
+
+func (*Message_TalkLoss) isMessage_Kind() {}
 
 // Hello is the first message of a peer.
 type Hello struct {
@@ -1995,7 +2011,7 @@ type TalkStart struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	Room           string                 `protobuf:"bytes,1,opt,name=room,proto3" json:"room,omitempty"`
 	Ssrc           uint32                 `protobuf:"varint,2,opt,name=ssrc,proto3" json:"ssrc,omitempty"`
-	PayloadType    uint32                 `protobuf:"varint,3,opt,name=payload_type,json=payloadType,proto3" json:"payload_type,omitempty"`
+	PayloadType    uint32                 `protobuf:"varint,3,opt,name=payload_type,json=payloadType,proto3" json:"payload_type,omitempty"` // 111 allows packets of 63, too
 	FirstSeq       uint32                 `protobuf:"varint,4,opt,name=first_seq,json=firstSeq,proto3" json:"first_seq,omitempty"`
 	Nick           string                 `protobuf:"bytes,5,opt,name=nick,proto3" json:"nick,omitempty"` // from the daemon only, as the next two
 	Fingerprint    []byte                 `protobuf:"bytes,6,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`
@@ -2221,6 +2237,68 @@ func (x *TalkReport) GetLost() uint32 {
 	return 0
 }
 
+// TalkLoss tells a talker what of its packets does not get to those who hear them, lost on either hop, before repair: so much that one in twenty
+// hearers at most loses more. It comes when that is another value than before; 0 when nobody hears them any more.
+type TalkLoss struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Room          string                 `protobuf:"bytes,1,opt,name=room,proto3" json:"room,omitempty"`
+	Ssrc          uint32                 `protobuf:"varint,2,opt,name=ssrc,proto3" json:"ssrc,omitempty"`
+	FractionLost  uint32                 `protobuf:"varint,3,opt,name=fraction_lost,json=fractionLost,proto3" json:"fraction_lost,omitempty"` // in 1/256, at most 255
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TalkLoss) Reset() {
+	*x = TalkLoss{}
+	mi := &file_wire_yodel_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TalkLoss) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TalkLoss) ProtoMessage() {}
+
+func (x *TalkLoss) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_yodel_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TalkLoss.ProtoReflect.Descriptor instead.
+func (*TalkLoss) Descriptor() ([]byte, []int) {
+	return file_wire_yodel_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *TalkLoss) GetRoom() string {
+	if x != nil {
+		return x.Room
+	}
+	return ""
+}
+
+func (x *TalkLoss) GetSsrc() uint32 {
+	if x != nil {
+		return x.Ssrc
+	}
+	return 0
+}
+
+func (x *TalkLoss) GetFractionLost() uint32 {
+	if x != nil {
+		return x.FractionLost
+	}
+	return 0
+}
+
 // Credit raises the bytes of Publish (from the daemon) or Entry (from the peer) that the other side may send, counted as whole
 // messages of the stream since the start of the session. At the start it is 256 KiB.
 type Credit struct {
@@ -2232,7 +2310,7 @@ type Credit struct {
 
 func (x *Credit) Reset() {
 	*x = Credit{}
-	mi := &file_wire_yodel_proto_msgTypes[22]
+	mi := &file_wire_yodel_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2244,7 +2322,7 @@ func (x *Credit) String() string {
 func (*Credit) ProtoMessage() {}
 
 func (x *Credit) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_yodel_proto_msgTypes[22]
+	mi := &file_wire_yodel_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2257,7 +2335,7 @@ func (x *Credit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Credit.ProtoReflect.Descriptor instead.
 func (*Credit) Descriptor() ([]byte, []int) {
-	return file_wire_yodel_proto_rawDescGZIP(), []int{22}
+	return file_wire_yodel_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Credit) GetLimit() uint64 {
@@ -2277,7 +2355,7 @@ type Ping struct {
 
 func (x *Ping) Reset() {
 	*x = Ping{}
-	mi := &file_wire_yodel_proto_msgTypes[23]
+	mi := &file_wire_yodel_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2289,7 +2367,7 @@ func (x *Ping) String() string {
 func (*Ping) ProtoMessage() {}
 
 func (x *Ping) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_yodel_proto_msgTypes[23]
+	mi := &file_wire_yodel_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2302,7 +2380,7 @@ func (x *Ping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ping.ProtoReflect.Descriptor instead.
 func (*Ping) Descriptor() ([]byte, []int) {
-	return file_wire_yodel_proto_rawDescGZIP(), []int{23}
+	return file_wire_yodel_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Ping) GetRequest() uint64 {
@@ -2328,7 +2406,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_wire_yodel_proto_msgTypes[24]
+	mi := &file_wire_yodel_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2340,7 +2418,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_yodel_proto_msgTypes[24]
+	mi := &file_wire_yodel_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2353,7 +2431,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_wire_yodel_proto_rawDescGZIP(), []int{24}
+	return file_wire_yodel_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Pong) GetRequest() uint64 {
@@ -2373,7 +2451,7 @@ type Who struct {
 
 func (x *Who) Reset() {
 	*x = Who{}
-	mi := &file_wire_yodel_proto_msgTypes[25]
+	mi := &file_wire_yodel_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2385,7 +2463,7 @@ func (x *Who) String() string {
 func (*Who) ProtoMessage() {}
 
 func (x *Who) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_yodel_proto_msgTypes[25]
+	mi := &file_wire_yodel_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2398,7 +2476,7 @@ func (x *Who) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Who.ProtoReflect.Descriptor instead.
 func (*Who) Descriptor() ([]byte, []int) {
-	return file_wire_yodel_proto_rawDescGZIP(), []int{25}
+	return file_wire_yodel_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Who) GetRequest() uint64 {
@@ -2427,7 +2505,7 @@ type Members struct {
 
 func (x *Members) Reset() {
 	*x = Members{}
-	mi := &file_wire_yodel_proto_msgTypes[26]
+	mi := &file_wire_yodel_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2439,7 +2517,7 @@ func (x *Members) String() string {
 func (*Members) ProtoMessage() {}
 
 func (x *Members) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_yodel_proto_msgTypes[26]
+	mi := &file_wire_yodel_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2452,7 +2530,7 @@ func (x *Members) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Members.ProtoReflect.Descriptor instead.
 func (*Members) Descriptor() ([]byte, []int) {
-	return file_wire_yodel_proto_rawDescGZIP(), []int{26}
+	return file_wire_yodel_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Members) GetRequest() uint64 {
@@ -2492,7 +2570,7 @@ type Rooms struct {
 
 func (x *Rooms) Reset() {
 	*x = Rooms{}
-	mi := &file_wire_yodel_proto_msgTypes[27]
+	mi := &file_wire_yodel_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2504,7 +2582,7 @@ func (x *Rooms) String() string {
 func (*Rooms) ProtoMessage() {}
 
 func (x *Rooms) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_yodel_proto_msgTypes[27]
+	mi := &file_wire_yodel_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2517,7 +2595,7 @@ func (x *Rooms) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rooms.ProtoReflect.Descriptor instead.
 func (*Rooms) Descriptor() ([]byte, []int) {
-	return file_wire_yodel_proto_rawDescGZIP(), []int{27}
+	return file_wire_yodel_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Rooms) GetRequest() uint64 {
@@ -2538,7 +2616,7 @@ type RoomList struct {
 
 func (x *RoomList) Reset() {
 	*x = RoomList{}
-	mi := &file_wire_yodel_proto_msgTypes[28]
+	mi := &file_wire_yodel_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2550,7 +2628,7 @@ func (x *RoomList) String() string {
 func (*RoomList) ProtoMessage() {}
 
 func (x *RoomList) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_yodel_proto_msgTypes[28]
+	mi := &file_wire_yodel_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2563,7 +2641,7 @@ func (x *RoomList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoomList.ProtoReflect.Descriptor instead.
 func (*RoomList) Descriptor() ([]byte, []int) {
-	return file_wire_yodel_proto_rawDescGZIP(), []int{28}
+	return file_wire_yodel_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *RoomList) GetRequest() uint64 {
@@ -2602,7 +2680,7 @@ type RoomInfo struct {
 
 func (x *RoomInfo) Reset() {
 	*x = RoomInfo{}
-	mi := &file_wire_yodel_proto_msgTypes[29]
+	mi := &file_wire_yodel_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2614,7 +2692,7 @@ func (x *RoomInfo) String() string {
 func (*RoomInfo) ProtoMessage() {}
 
 func (x *RoomInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_yodel_proto_msgTypes[29]
+	mi := &file_wire_yodel_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2627,7 +2705,7 @@ func (x *RoomInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoomInfo.ProtoReflect.Descriptor instead.
 func (*RoomInfo) Descriptor() ([]byte, []int) {
-	return file_wire_yodel_proto_rawDescGZIP(), []int{29}
+	return file_wire_yodel_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *RoomInfo) GetRoom() string {
@@ -2684,7 +2762,7 @@ type Succeed struct {
 
 func (x *Succeed) Reset() {
 	*x = Succeed{}
-	mi := &file_wire_yodel_proto_msgTypes[30]
+	mi := &file_wire_yodel_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2696,7 +2774,7 @@ func (x *Succeed) String() string {
 func (*Succeed) ProtoMessage() {}
 
 func (x *Succeed) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_yodel_proto_msgTypes[30]
+	mi := &file_wire_yodel_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2709,7 +2787,7 @@ func (x *Succeed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Succeed.ProtoReflect.Descriptor instead.
 func (*Succeed) Descriptor() ([]byte, []int) {
-	return file_wire_yodel_proto_rawDescGZIP(), []int{30}
+	return file_wire_yodel_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Succeed) GetRequest() uint64 {
@@ -2743,7 +2821,7 @@ type Succeeded struct {
 
 func (x *Succeeded) Reset() {
 	*x = Succeeded{}
-	mi := &file_wire_yodel_proto_msgTypes[31]
+	mi := &file_wire_yodel_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2755,7 +2833,7 @@ func (x *Succeeded) String() string {
 func (*Succeeded) ProtoMessage() {}
 
 func (x *Succeeded) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_yodel_proto_msgTypes[31]
+	mi := &file_wire_yodel_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2768,7 +2846,7 @@ func (x *Succeeded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Succeeded.ProtoReflect.Descriptor instead.
 func (*Succeeded) Descriptor() ([]byte, []int) {
-	return file_wire_yodel_proto_rawDescGZIP(), []int{31}
+	return file_wire_yodel_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Succeeded) GetRequest() uint64 {
@@ -2782,7 +2860,7 @@ var File_wire_yodel_proto protoreflect.FileDescriptor
 
 const file_wire_yodel_proto_rawDesc = "" +
 	"\n" +
-	"\x10wire/yodel.proto\x12\x05yodel\"\xbc\t\n" +
+	"\x10wire/yodel.proto\x12\x05yodel\"\xec\t\n" +
 	"\aMessage\x12$\n" +
 	"\x05hello\x18\x01 \x01(\v2\f.yodel.HelloH\x00R\x05hello\x12*\n" +
 	"\awelcome\x18\x02 \x01(\v2\x0e.yodel.WelcomeH\x00R\awelcome\x12*\n" +
@@ -2815,7 +2893,8 @@ const file_wire_yodel_proto_rawDesc = "" +
 	"\vtalk_report\x18\x1a \x01(\v2\x11.yodel.TalkReportH\x00R\n" +
 	"talkReport\x12*\n" +
 	"\asucceed\x18\x1b \x01(\v2\x0e.yodel.SucceedH\x00R\asucceed\x120\n" +
-	"\tsucceeded\x18\x1c \x01(\v2\x10.yodel.SucceededH\x00R\tsucceededB\x06\n" +
+	"\tsucceeded\x18\x1c \x01(\v2\x10.yodel.SucceededH\x00R\tsucceeded\x12.\n" +
+	"\ttalk_loss\x18\x1d \x01(\v2\x0f.yodel.TalkLossH\x00R\btalkLossB\x06\n" +
 	"\x04kind\"\x8a\x01\n" +
 	"\x05Hello\x12\x1a\n" +
 	"\bversions\x18\x01 \x03(\rR\bversions\x12\x1a\n" +
@@ -2948,7 +3027,11 @@ const file_wire_yodel_proto_rawDesc = "" +
 	"\x04room\x18\x01 \x01(\tR\x04room\x12\x12\n" +
 	"\x04ssrc\x18\x02 \x01(\rR\x04ssrc\x12\x1a\n" +
 	"\breceived\x18\x03 \x01(\rR\breceived\x12\x12\n" +
-	"\x04lost\x18\x04 \x01(\rR\x04lost\"\x1e\n" +
+	"\x04lost\x18\x04 \x01(\rR\x04lost\"W\n" +
+	"\bTalkLoss\x12\x12\n" +
+	"\x04room\x18\x01 \x01(\tR\x04room\x12\x12\n" +
+	"\x04ssrc\x18\x02 \x01(\rR\x04ssrc\x12#\n" +
+	"\rfraction_lost\x18\x03 \x01(\rR\ffractionLost\"\x1e\n" +
 	"\x06Credit\x12\x14\n" +
 	"\x05limit\x18\x01 \x01(\x04R\x05limit\":\n" +
 	"\x04Ping\x12\x18\n" +
@@ -3019,7 +3102,7 @@ func file_wire_yodel_proto_rawDescGZIP() []byte {
 }
 
 var file_wire_yodel_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_wire_yodel_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_wire_yodel_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_wire_yodel_proto_goTypes = []any{
 	(Code)(0),             // 0: yodel.Code
 	(*Message)(nil),       // 1: yodel.Message
@@ -3044,16 +3127,17 @@ var file_wire_yodel_proto_goTypes = []any{
 	(*TalkStart)(nil),     // 20: yodel.TalkStart
 	(*TalkEnd)(nil),       // 21: yodel.TalkEnd
 	(*TalkReport)(nil),    // 22: yodel.TalkReport
-	(*Credit)(nil),        // 23: yodel.Credit
-	(*Ping)(nil),          // 24: yodel.Ping
-	(*Pong)(nil),          // 25: yodel.Pong
-	(*Who)(nil),           // 26: yodel.Who
-	(*Members)(nil),       // 27: yodel.Members
-	(*Rooms)(nil),         // 28: yodel.Rooms
-	(*RoomList)(nil),      // 29: yodel.RoomList
-	(*RoomInfo)(nil),      // 30: yodel.RoomInfo
-	(*Succeed)(nil),       // 31: yodel.Succeed
-	(*Succeeded)(nil),     // 32: yodel.Succeeded
+	(*TalkLoss)(nil),      // 23: yodel.TalkLoss
+	(*Credit)(nil),        // 24: yodel.Credit
+	(*Ping)(nil),          // 25: yodel.Ping
+	(*Pong)(nil),          // 26: yodel.Pong
+	(*Who)(nil),           // 27: yodel.Who
+	(*Members)(nil),       // 28: yodel.Members
+	(*Rooms)(nil),         // 29: yodel.Rooms
+	(*RoomList)(nil),      // 30: yodel.RoomList
+	(*RoomInfo)(nil),      // 31: yodel.RoomInfo
+	(*Succeed)(nil),       // 32: yodel.Succeed
+	(*Succeeded)(nil),     // 33: yodel.Succeeded
 }
 var file_wire_yodel_proto_depIdxs = []int32{
 	2,  // 0: yodel.Message.hello:type_name -> yodel.Hello
@@ -3073,30 +3157,31 @@ var file_wire_yodel_proto_depIdxs = []int32{
 	19, // 14: yodel.Message.talk_granted:type_name -> yodel.TalkGranted
 	20, // 15: yodel.Message.talk_start:type_name -> yodel.TalkStart
 	21, // 16: yodel.Message.talk_end:type_name -> yodel.TalkEnd
-	23, // 17: yodel.Message.credit:type_name -> yodel.Credit
-	24, // 18: yodel.Message.ping:type_name -> yodel.Ping
-	25, // 19: yodel.Message.pong:type_name -> yodel.Pong
-	26, // 20: yodel.Message.who:type_name -> yodel.Who
-	27, // 21: yodel.Message.members:type_name -> yodel.Members
-	28, // 22: yodel.Message.rooms:type_name -> yodel.Rooms
-	29, // 23: yodel.Message.room_list:type_name -> yodel.RoomList
-	30, // 24: yodel.Message.room_info:type_name -> yodel.RoomInfo
+	24, // 17: yodel.Message.credit:type_name -> yodel.Credit
+	25, // 18: yodel.Message.ping:type_name -> yodel.Ping
+	26, // 19: yodel.Message.pong:type_name -> yodel.Pong
+	27, // 20: yodel.Message.who:type_name -> yodel.Who
+	28, // 21: yodel.Message.members:type_name -> yodel.Members
+	29, // 22: yodel.Message.rooms:type_name -> yodel.Rooms
+	30, // 23: yodel.Message.room_list:type_name -> yodel.RoomList
+	31, // 24: yodel.Message.room_info:type_name -> yodel.RoomInfo
 	22, // 25: yodel.Message.talk_report:type_name -> yodel.TalkReport
-	31, // 26: yodel.Message.succeed:type_name -> yodel.Succeed
-	32, // 27: yodel.Message.succeeded:type_name -> yodel.Succeeded
-	0,  // 28: yodel.Refused.code:type_name -> yodel.Code
-	7,  // 29: yodel.Join.after:type_name -> yodel.After
-	12, // 30: yodel.Joined.members:type_name -> yodel.Member
-	20, // 31: yodel.Joined.talking:type_name -> yodel.TalkStart
-	14, // 32: yodel.Presence.events:type_name -> yodel.PresenceEvent
-	12, // 33: yodel.PresenceEvent.member:type_name -> yodel.Member
-	12, // 34: yodel.Members.members:type_name -> yodel.Member
-	30, // 35: yodel.RoomList.rooms:type_name -> yodel.RoomInfo
-	36, // [36:36] is the sub-list for method output_type
-	36, // [36:36] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	32, // 26: yodel.Message.succeed:type_name -> yodel.Succeed
+	33, // 27: yodel.Message.succeeded:type_name -> yodel.Succeeded
+	23, // 28: yodel.Message.talk_loss:type_name -> yodel.TalkLoss
+	0,  // 29: yodel.Refused.code:type_name -> yodel.Code
+	7,  // 30: yodel.Join.after:type_name -> yodel.After
+	12, // 31: yodel.Joined.members:type_name -> yodel.Member
+	20, // 32: yodel.Joined.talking:type_name -> yodel.TalkStart
+	14, // 33: yodel.Presence.events:type_name -> yodel.PresenceEvent
+	12, // 34: yodel.PresenceEvent.member:type_name -> yodel.Member
+	12, // 35: yodel.Members.members:type_name -> yodel.Member
+	31, // 36: yodel.RoomList.rooms:type_name -> yodel.RoomInfo
+	37, // [37:37] is the sub-list for method output_type
+	37, // [37:37] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_wire_yodel_proto_init() }
@@ -3133,6 +3218,7 @@ func file_wire_yodel_proto_init() {
 		(*Message_TalkReport)(nil),
 		(*Message_Succeed)(nil),
 		(*Message_Succeeded)(nil),
+		(*Message_TalkLoss)(nil),
 	}
 	file_wire_yodel_proto_msgTypes[7].OneofWrappers = []any{
 		(*Join_Live)(nil),
@@ -3146,7 +3232,7 @@ func file_wire_yodel_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_yodel_proto_rawDesc), len(file_wire_yodel_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   32,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

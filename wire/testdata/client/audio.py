@@ -86,12 +86,24 @@ class Voice:
 
     def take(self, packet, now):
         number = stream.extend(packet.sequence, max(self.highest, self.start.first_seq))
-        if packet.payload_type != self.start.payload_type or number < self.start.first_seq:
+        if number < self.start.first_seq:
             return
-        self.payloads[number] = packet.payload
+        kind, copies, payload = packet.payload_type, [], packet.payload
+        if kind == rtp.RED and self.start.payload_type == rtp.OPUS:
+            try:
+                kind, copies, payload = rtp.redundant(payload)
+            except ValueError:
+                return
+        if kind != self.start.payload_type:
+            return
+        self.payloads[number] = payload
         self.missing.pop(number, None)
         for gap in range(self.highest + 1, number):
             self.missing.setdefault(gap, [now + REORDER_WAIT, 0, now + RESEND_TIME])
+        for before, (_, copy) in enumerate(reversed(copies), 1):
+            if number - before >= self.start.first_seq:
+                self.payloads.setdefault(number - before, copy)
+                self.missing.pop(number - before, None)
         if number > self.highest:
             self.highest, self.newest = number, now
 

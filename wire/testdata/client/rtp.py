@@ -7,7 +7,7 @@ import pylibsrtp
 import dtls
 
 PEER, DAEMON = 1, 2  # the SSRCs of message packets and RTCP
-MESSAGES, L16, OPUS = 100, 96, 111  # payload types
+MESSAGES, L16, OPUS, RED = 100, 96, 111, 63  # payload types
 SENDER_REPORT, RECEIVER_REPORT, BYE, FEEDBACK = 200, 201, 203, 205
 NACK, CCFB = 1, 11  # formats of FEEDBACK
 
@@ -73,6 +73,35 @@ def decode(packet):
     if start > end:
         return None
     return Packet(second & 127, sequence, timestamp, ssrc, packet[start:end], second > 127)
+
+
+def redundant(payload):
+    """(payload type, [(timestamp offset, copy), …] with the oldest first, the packet's own payload) of a packet of
+    payload type RED (RFC 2198). A malformed one is a ValueError."""
+    headers, at = [], 0
+    while at < len(payload) and payload[at] & 128:
+        if at + 4 > len(payload):
+            raise ValueError("a header is cut off")
+        fields = struct.unpack_from("!I", payload, at)[0]
+        headers.append((payload[at] & 127, fields >> 10 & 0x3FFF, fields & 0x3FF))
+        at += 4
+    if at == len(payload):
+        raise ValueError("no header of the packet's own payload")
+    own, at, copies = payload[at], at + 1, []
+    for kind, offset, length in headers:
+        copies.append((offset, payload[at : at + length]))
+        if kind != own or not 0 < length <= len(payload) - at:
+            raise ValueError("another payload type, or a copy that is not whole")
+        at += length
+    offsets = [offset for offset, _ in copies]
+    if at == len(payload) or len(copies) > 2 or 0 in offsets or offsets != sorted(set(offsets), reverse=True):
+        raise ValueError("nothing of its own, too many copies, or out of order")
+    return own, copies, payload[at:]
+
+
+def encode_redundant(kind, copies, own):
+    heads = [struct.pack("!I", (kind | 128) << 24 | offset << 10 | len(copy)) for offset, copy in copies]
+    return b"".join(heads) + bytes([kind]) + b"".join(copy for _, copy in copies) + own
 
 
 def rtcp_packets(datagram):

@@ -76,6 +76,19 @@ def report(case):
         same([n for n, m in enumerate(fields[3], begin) if m & 0x8000], case["acknowledged"])
 
 
+def red(case):
+    data = bytes.fromhex(case["hex"])
+    try:
+        kind, copies, own = rtp.redundant(data)
+    except ValueError:
+        same(True, case.get("refused"))
+        return
+    same(case.get("refused", False), False)
+    want = [(c["offset"], bytes.fromhex(c["payload"])) for c in case.get("copies", [])]
+    same((kind, copies, own.hex()), (case["payload_type"], want, case["primary"]))
+    same(rtp.encode_redundant(kind, copies, own), data)
+
+
 def rtcp(case):
     data = bytes.fromhex(case["hex"])
     packets = rtp.rtcp_packets(data)
@@ -349,7 +362,7 @@ def succession(case):
 
 
 CHECKS = {
-    "varint": varint, "payload": payload, "report": report, "rtcp": rtcp, "messages": messages, "names": names,
+    "varint": varint, "payload": payload, "report": report, "red": red, "rtcp": rtcp, "messages": messages, "names": names,
     "sequence": sequence, "lead": lead, "credit": credit, "stun": stun_case, "keys": keys, "srtp": srtp,
     "fingerprint": fingerprint, "succession": succession,
 }
