@@ -45,7 +45,7 @@ type Crowd struct {
 
 // Talking tells that somebody starts or ends talking. In a room with a Hearing it tells what is heard: Start
 // comes when the first sample is played, the end after the last one. Without a Hearing it tells what the daemon announces, and
-// Lost, Late and Packets are 0.
+// Lost, Late, Packets, Recovered and Latency are 0.
 type Talking struct {
 	Room        string
 	Nick        string
@@ -56,6 +56,8 @@ type Talking struct {
 	Lost        int           // packets that were not there when they were to be played
 	Late        int           // of these, those that came afterwards
 	Packets     int           // packets that came
+	Recovered   int           // packets that only a copy in a later one, or its error correction, brought
+	Latency     time.Duration // depth of its jitter buffer: how long after it could be heard at the earliest it is heard
 	Self        bool          // it is one's own identity
 }
 

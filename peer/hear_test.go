@@ -28,12 +28,17 @@ func tone10(v int16) []byte {
 
 // hearRig is a rig with a hearing in a room of 2 s delay and 1.5 s lead.
 func hearRig(t *testing.T, o HearOptions, cfg Config) (*rig, *Hearing) {
+	return leadRig(t, 1500*time.Millisecond, o, cfg)
+}
+
+// leadRig is a rig with a hearing in a room of 2 s delay and a lead.
+func leadRig(t *testing.T, lead time.Duration, o HearOptions, cfg Config) (*rig, *Hearing) {
 	cfg.Nick = "alice"
 	r := newRig(t, cfg)
 	r.welcome()
 	o.Room = "lobby"
 	h := newHearing(o, r.client.nudge)
-	r.join(JoinOptions{Room: "lobby", Hear: true}, h, &wire.Joined{LogId: logA, DelayMs: 2000, LeadMs: 1500})
+	r.join(JoinOptions{Room: "lobby", Hear: true}, h, &wire.Joined{LogId: logA, DelayMs: 2000, LeadMs: uint32(lead.Milliseconds())})
 	return r, h
 }
 
@@ -104,7 +109,7 @@ func TestHearingPlaysALeadAfterArrival(t *testing.T) {
 		}
 	}
 	start, end := event[*Talking](r), event[*Talking](r)
-	want := Talking{Room: "lobby", Nick: "bob", Fingerprint: secure.Fingerprint{7}, SSRC: testSSRC, Start: true}
+	want := Talking{Room: "lobby", Nick: "bob", Fingerprint: secure.Fingerprint{7}, SSRC: testSSRC, Start: true, Latency: 1500 * time.Millisecond}
 	if d := cmp.Diff(want, *start); d != "" {
 		t.Error(d)
 	}
@@ -188,7 +193,7 @@ func TestLostPacketsAreAskedFor(t *testing.T) {
 }
 
 func TestWhatIsPastIsNotAskedFor(t *testing.T) {
-	r, h := hearRig(t, HearOptions{Depth: 60 * time.Millisecond}, Config{})
+	r, h := leadRig(t, 60*time.Millisecond, HearOptions{}, Config{})
 	r.say(talkStart(testSSRC, secure.Fingerprint{}, 0))
 	for i := range uint64(200) {
 		if i != 5 {
@@ -292,7 +297,7 @@ func TestRoomChangeHoldsForWhatComesAfter(t *testing.T) {
 func TestReportsTellLossAndJitter(t *testing.T) {
 	r, h := hearRig(t, HearOptions{}, Config{})
 	r.say(talkStart(testSSRC, secure.Fingerprint{}, 0))
-	for i := range uint64(520) {
+	for i := range uint64(660) {
 		if i%4 != 3 {
 			r.sound(testSSRC, i, uint32(i)*frame10, tone10(1))
 		}
@@ -304,11 +309,14 @@ func TestReportsTellLossAndJitter(t *testing.T) {
 			blocks = append(blocks, rr.Reports...)
 		}
 	}
-	if len(blocks) != 1 {
-		t.Fatalf("%d report blocks in 5.2 s, want 1", len(blocks))
+	if len(blocks) != 2 {
+		t.Fatalf("%d report blocks in 6.6 s, want 2: about 1 s after the beginning, and 5 s after that", len(blocks))
 	}
-	b := blocks[0]
-	if b.SSRC != testSSRC || b.FractionLost < 60 || b.FractionLost > 66 || b.TotalLost < 120 || b.TotalLost > 125 || b.Jitter > 480 {
+	first, b := blocks[0], blocks[1]
+	if n := first.LastSequenceNumber; n < 45 || n > 155 || first.FractionLost < 56 || first.FractionLost > 70 {
+		t.Errorf("the first: %+v", first)
+	}
+	if b.SSRC != testSSRC || b.FractionLost < 60 || b.FractionLost > 66 || b.TotalLost < 135 || b.TotalLost > 165 || b.Jitter > 480 {
 		t.Errorf("%+v", b)
 	}
 }
@@ -320,8 +328,8 @@ func TestPaceReadsWhenTheTimeHasCome(t *testing.T) {
 		start := time.Now()
 		var at []time.Duration
 		stop := errors.New("enough")
-		err := h.Pace(t.Context(), func(b []int16) error {
-			if len(b) != paceFrame {
+		err := h.Pace(t.Context(), Frame, func(b []int16) error {
+			if len(b) != 960 {
 				t.Errorf("%d samples", len(b))
 			}
 			at = append(at, time.Since(start))
@@ -341,7 +349,7 @@ func TestPaceReadsWhenTheTimeHasCome(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		n := 0
-		err = h.Pace(ctx, func([]int16) error { n++; return nil })
+		err = h.Pace(ctx, Frame, func([]int16) error { n++; return nil })
 		if !errors.Is(err, context.DeadlineExceeded) || n < 49 || n > 50 {
 			t.Errorf("%d frames in 1 s: %v", n, err)
 		}
@@ -350,7 +358,7 @@ func TestPaceReadsWhenTheTimeHasCome(t *testing.T) {
 
 // A sound card that has taken 100 ms in advance does not make packets late.
 func TestReaderAheadOfTheClock(t *testing.T) {
-	r, h := hearRig(t, HearOptions{Depth: 20 * time.Millisecond}, Config{})
+	r, h := leadRig(t, 20*time.Millisecond, HearOptions{}, Config{})
 	h.read(r.now, make([]int16, 100*48))
 	r.say(talkStart(testSSRC, secure.Fingerprint{}, 0), talkEnd(testSSRC, 99))
 	var heard []int16
@@ -415,19 +423,19 @@ func TestWindowForgets(t *testing.T) {
 		t.Error("an empty window is not 0")
 	}
 	w.add(t0, 50)
-	for ms := range 6000 {
-		w.add(t0.Add(time.Duration(ms)*time.Millisecond), int64(10-ms/1000))
-		if ms < 1900 && w.max() != 50 {
+	for ms := range 1000 {
+		w.add(t0.Add(time.Duration(ms)*time.Millisecond), int64(10-ms/200))
+		if ms < 240 && w.max() != 50 {
 			t.Fatalf("%d after %d ms, want 50", w.max(), ms)
 		}
 	}
 	if got := w.max(); got > 8 {
-		t.Errorf("%d after 6 s", got)
+		t.Errorf("%d after a second", got)
 	}
 }
 
 func TestReceivingAudioDoesNotAllocate(t *testing.T) {
-	r, h := hearRig(t, HearOptions{Depth: 20 * time.Millisecond}, Config{})
+	r, h := leadRig(t, 20*time.Millisecond, HearOptions{}, Config{})
 	r.say(talkStart(testSSRC, secure.Fingerprint{}, 0))
 	in := r.e.s.streams[testSSRC]
 	header := r.e.s.header
@@ -447,5 +455,53 @@ func TestReceivingAudioDoesNotAllocate(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(1000, one); n > 0.5 {
 		t.Errorf("%v allocations a packet", n)
+	}
+}
+
+// In a live room the depth is what was asked for, or else begins with 50 ms and grows when packets come later than that.
+func TestALiveRoomHasTheLatencyThatIsAskedForOrNeeded(t *testing.T) {
+	for name, c := range map[string]struct {
+		asked, want, atLast time.Duration
+	}{
+		"adaptive": {0, 50 * time.Millisecond, 120 * time.Millisecond},
+		"20 ms":    {20 * time.Millisecond, 20 * time.Millisecond, 20 * time.Millisecond},
+		"500 ms":   {500 * time.Millisecond, 500 * time.Millisecond, 500 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, h := leadRig(t, 0, HearOptions{Latency: c.asked}, Config{})
+			r.say(talkStart(testSSRC, secure.Fingerprint{}, 0))
+			in := r.e.s.streams[testSSRC]
+			if in.depth != c.want {
+				t.Errorf("before the first packet %v is said", in.depth)
+			}
+			var heard []int16
+			for i := range uint64(50) {
+				r.sound(testSSRC, i, uint32(i)*frame10, tone10(int16(1000+i)))
+				heard = append(heard, r.listen(h, 10*time.Millisecond)...)
+			}
+			heard = append(heard, r.listen(h, 120*time.Millisecond)...) // nothing comes
+			if at := firstOf(heard, 1000); at != int(c.want.Milliseconds())*48 {
+				t.Errorf("heard at %d", at)
+			}
+			for i := uint64(50); i < 100; i++ {
+				r.sound(testSSRC, i, uint32(i)*frame10, tone10(1))
+				r.listen(h, 10*time.Millisecond)
+			}
+			voices := h.Voices(nil)
+			if len(voices) != 1 || voices[0].Talk.Nick != "bob" || voices[0].Latency != in.depth || voices[0].Level > -80 {
+				t.Fatalf("%+v", voices)
+			}
+			if got := in.depth; got < c.atLast || got > c.atLast+60*time.Millisecond {
+				t.Errorf("at last %v", got)
+			}
+			r.say(talkEnd(testSSRC, 99))
+			r.listen(h, time.Second)
+			if ev := event[*Talking](r); !ev.Start || ev.Latency != c.want {
+				t.Errorf("%+v", ev)
+			}
+			if ev := event[*Talking](r); ev.Start || ev.Latency != in.depth {
+				t.Errorf("%+v, want %v", ev, in.depth)
+			}
+		})
 	}
 }

@@ -362,7 +362,7 @@ func TestOverduePacketsAreAskedFor(t *testing.T) {
 		t.Error(d)
 	}
 
-	r, h = hearRig(t, HearOptions{Depth: liveDepth}, Config{})
+	r, h = leadRig(t, 60*time.Millisecond, HearOptions{}, Config{})
 	r.say(talkStart(testSSRC, secure.Fingerprint{}, 9))
 	r.sound(testSSRC, 9, 1000, tone10(1))
 	if got := steps(r, h); len(got) == 0 || got[0] != [2]uint16{29, 34} {

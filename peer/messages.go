@@ -58,6 +58,10 @@ func (e *engine) message(now time.Time, m *wire.Message) {
 		e.talkEnd(now, k.TalkEnd)
 	case *wire.Message_TalkReport:
 		e.talkReport(e.s, k.TalkReport)
+	case *wire.Message_TalkLoss:
+		if l := e.pathOf(e.s, k.TalkLoss.GetSsrc()); l != nil {
+			l.reportedDown(now, uint8(min(k.TalkLoss.GetFractionLost(), 255)))
+		}
 	case *wire.Message_Ping:
 		e.send(now, wire.Encode(&wire.Message_Pong{Pong: &wire.Pong{Request: k.Ping.GetRequest()}}))
 	default:

@@ -92,6 +92,12 @@ func (e *engine) receiveRTCP(now time.Time, s *session, datagram []byte) {
 			_ = s.stream.HandleReport(now, p) // it counts what breaks the rules
 		case *rtcp.TransportLayerNack:
 			e.resend(s, p)
+		case *rtcp.ReceiverReport:
+			for i := range p.Reports {
+				if l := e.pathOf(s, p.Reports[i].SSRC); l != nil {
+					l.reportedUp(now, p.Reports[i].FractionLost)
+				}
+			}
 		case *rtcp.SenderReport:
 			if in := s.streams[p.SSRC]; in != nil {
 				in.stats.SenderReport(now, p.NTPTime)

@@ -68,6 +68,9 @@ func (e *engine) report(now time.Time) {
 	s.lastReport = now
 	var blocks []rtcp.ReceptionReport
 	for ssrc, in := range s.streams {
+		if !now.Before(in.tellAt) {
+			in.tellAt = time.Time{}
+		}
 		if in.stats.Got() > 0 && len(blocks) < maxBlocks {
 			blocks = append(blocks, in.stats.Block(now, ssrc))
 		}

@@ -16,6 +16,7 @@ type room struct {
 	cursor  cursor
 	replay  recount
 	roster  roster
+	loss    pathLoss // of the talks in it
 
 	retryAt time.Time     // when it is asked for again, after a refusal that is not for good; zero: it is not
 	backoff time.Duration // before the next such try

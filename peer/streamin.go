@@ -22,6 +22,9 @@ const (
 	endGrace = 100 * time.Millisecond
 	// lingerFor is how long a stream that is over still takes packets.
 	lingerFor = 2 * time.Second
+	// liveSpare is how much of the depth must be left, in a live room, when a packet comes that was asked for: it is missed when the next one comes, and
+	// asked for so much later.
+	liveSpare = 20 * time.Millisecond
 	// In a pause what should have come is asked for in steps, pauseSteps times; at the steps 1, 2, 4 and 8 there is a report, too.
 	pauseStep  = 250 * time.Millisecond
 	pauseSteps = 8
@@ -47,7 +50,10 @@ type streamIn struct {
 	top      time.Time // arrival of the highest packet
 	origin   time.Time // arrival of the first sample, as the quickest packet has it
 	frame    time.Duration
-	begun    bool      // the first packet has come or counts as lost
+	begun    bool // the first packet has come or counts as lost
+	live     bool // the room has no lead: what is asked for again is mostly too late
+	asking   bool // it is not
+	red      wire.Redundant
 	latest   time.Time // arrival of the latest packet, or the announcement
 	steps    int       // of the present pause
 	waits    []wait
@@ -56,6 +62,8 @@ type streamIn struct {
 	lastAt   time.Time
 	length   time.Duration // once ended
 	stats    wire.Reception
+	early    time.Duration // the session's, of its reports
+	tellAt   time.Time     // when the first report about the stream is due; zero: it has gone, or nothing has come
 }
 
 // wait is a packet that came after a hole: when it is played, the hole is past repair.
@@ -71,6 +79,7 @@ func newStreamIn(now, expected time.Time, x *wire.TalkStart, r *room) *streamIn 
 		ssrc: x.GetSsrc(), room: x.GetRoom(), h: h, payload: uint8(min(x.GetPayloadType(), 255)), firstTS: x.GetFirstTimestamp(),
 		latest: now, depth: h.depthNow(), delay: r.delay, sentIn: max(r.delay-h.leadNow(), 0),
 	}
+	in.live = h.leadNow() == 0
 	in.stats.Clock, _ = wire.ClockRate(in.payload)
 	in.first, _ = in.unwrap.Unwrap(uint16(x.GetFirstSeq()))
 	if !expected.IsZero() {
@@ -82,21 +91,57 @@ func newStreamIn(now, expected time.Time, x *wire.TalkStart, r *room) *streamIn 
 // packet takes one packet of the stream.
 func (in *streamIn) packet(now, arrived time.Time, header *rtp.Header, payload []byte) {
 	seq, ok := in.unwrap.Unwrap(header.SequenceNumber)
-	if !ok || header.PayloadType != in.payload {
+	if !ok || !in.unpack(header.PayloadType, payload) {
 		return
 	}
 	in.begin(now)
 	in.latest, in.steps = now, 0
-	in.requests.Received(now, seq)
-	in.stats.Received(seq, header.Timestamp, arrived)
-	in.place(header.Timestamp, arrived, payload)
+	in.received(now, seq, header.Timestamp, arrived)
+	in.copies(now, seq, header.Timestamp, arrived)
+	in.place(header.Timestamp, arrived, in.red.Primary)
 	if seq >= in.highest {
 		in.highest, in.top = seq, arrived
 		in.expect(seq, arrived)
 	}
-	in.h.push(arrived, audio.Packet{
-		SSRC: in.id, Seq: header.SequenceNumber, Timestamp: header.Timestamp, PayloadType: header.PayloadType, Payload: payload,
+	in.depth = in.h.push(arrived, audio.Packet{
+		SSRC: in.id, Seq: header.SequenceNumber, Timestamp: header.Timestamp, PayloadType: in.payload, Payload: in.red.Primary,
 	})
+}
+
+// unpack takes a payload apart into in.red, and reports whether it is one of the stream's: of its payload type, or of Opus with copies.
+func (in *streamIn) unpack(payloadType uint8, payload []byte) bool {
+	if payloadType == wire.PayloadRED && in.payload == wire.PayloadOpus {
+		return in.red.Parse(payload) == nil && in.red.PayloadType == in.payload
+	}
+	in.red.Copies, in.red.Primary = in.red.Copies[:0], payload
+	return payloadType == in.payload
+}
+
+// received counts a packet. One that was asked for does not show what the path is like.
+func (in *streamIn) received(now time.Time, seq uint64, timestamp uint32, arrived time.Time) {
+	if in.stats.Got() == 0 {
+		in.tellAt = now.Add(wire.ReportFirst + reportSpread/2 - in.early)
+	}
+	repaired := in.requests.Repaired()
+	in.requests.Received(now, seq)
+	if in.requests.Repaired() > repaired {
+		in.stats.Resent(seq)
+	} else {
+		in.stats.Received(seq, timestamp, arrived)
+	}
+}
+
+// copies fills holes with the copies that a packet carries.
+func (in *streamIn) copies(now time.Time, seq uint64, timestamp uint32, arrived time.Time) {
+	for i, c := range in.red.Copies {
+		before := uint64(len(in.red.Copies) - i)
+		if seq < in.first+before || !in.requests.Received(now, seq-before) {
+			continue // of another talkspurt, or there already, or too late
+		}
+		in.h.push(arrived, audio.Packet{
+			SSRC: in.id, Seq: uint16(seq - before), Timestamp: timestamp - c.Offset, PayloadType: in.payload, Payload: c.Payload, Redundant: true,
+		})
+	}
 }
 
 // place finds out when the stream's samples arrive, and how long a packet lasts.
@@ -156,7 +201,7 @@ func (in *streamIn) stop() {
 	}
 }
 
-// missing appends the sequence numbers to ask for now.
+// missing appends the sequence numbers to ask for now. In a live room nothing is asked for where an answer would be too late.
 func (in *streamIn) missing(now time.Time, rtt time.Duration, dst []uint16) []uint16 {
 	if !in.startAt.IsZero() && !now.Before(in.startAt) {
 		in.begin(now)
@@ -173,6 +218,9 @@ func (in *streamIn) missing(now time.Time, rtt time.Duration, dst []uint16) []ui
 		passed++
 	}
 	in.waits = slices.Delete(in.waits, 0, passed)
+	if in.asking = !in.live || rtt > 0 && rtt+in.frame+liveSpare <= in.depth; !in.asking {
+		return dst
+	}
 	return in.requests.Missing(now, rtt, dst)
 }
 
@@ -230,6 +278,14 @@ func (in *streamIn) pause(now time.Time, dst []uint16) (overdue []uint16, report
 	return dst, report
 }
 
+// reportAt is when the first report about the stream is due; zero: it is not. What is over or pauses is reported otherwise.
+func (in *streamIn) reportAt() time.Time {
+	if in.steps > 0 || in.ended && in.highest >= in.last {
+		return time.Time{}
+	}
+	return in.tellAt
+}
+
 // overAt is when the stream can be forgotten; zero: it is not over.
 func (in *streamIn) overAt() time.Time {
 	switch {
@@ -246,7 +302,11 @@ func (in *streamIn) overAt() time.Time {
 // deadline is when missing or overAt has something to do.
 func (in *streamIn) deadline() time.Time {
 	var first time.Time
-	for _, t := range [...]time.Time{in.requests.Deadline(), in.startAt, in.tailAt(), in.pauseAt(), in.overAt()} {
+	var asks time.Time
+	if in.asking {
+		asks = in.requests.Deadline()
+	}
+	for _, t := range [...]time.Time{asks, in.reportAt(), in.startAt, in.tailAt(), in.pauseAt(), in.overAt()} {
 		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
 			first = t
 		}

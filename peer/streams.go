@@ -74,7 +74,7 @@ func (e *engine) hear(now time.Time, r *room, a announcement) {
 	}
 	in := newStreamIn(now, expected, a.TalkStart, r)
 	e.nextID++
-	in.id = e.nextID
+	in.id, in.early = e.nextID, e.s.early
 	first := uint16(a.GetFirstSeq())
 	if err := r.hearing.announce(in.id, a.talk, audio.Stream{PayloadType: in.payload, FirstSeq: &first}); err != nil {
 		e.log.Debug("stream not heard", "room", r.opts.Room, "ssrc", in.ssrc, "error", err)
@@ -108,12 +108,14 @@ func (e *engine) dropStream(in *streamIn) {
 // advanceStreams asks for what is missing and forgets what is over.
 func (e *engine) advanceStreams(now time.Time) {
 	rtt, _ := e.s.stream.RTT()
-	paused, bringing := false, 0
+	paused, first, bringing := false, false, 0
 	for ssrc, in := range e.s.streams {
 		e.nackSpace = in.missing(now, rtt, e.nackSpace[:0])
 		var report bool
 		e.nackSpace, report = in.pause(now, e.nackSpace)
 		paused = paused || report
+		at := in.reportAt()
+		first = first || !at.IsZero() && !now.Before(at)
 		if in.stats.Got() > 0 {
 			bringing++
 		}
@@ -127,6 +129,9 @@ func (e *engine) advanceStreams(now time.Time) {
 		}
 	}
 	e.s.bringing = bringing
+	if first {
+		e.report(now)
+	}
 	if paused {
 		if now.Sub(e.s.lastReport) >= reportsApart {
 			e.report(now)

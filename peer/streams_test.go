@@ -59,7 +59,7 @@ func TestAVoiceGoesOnUnderAnotherSSRC(t *testing.T) {
 
 // However fine the packets are and however deep the buffer is, a pause asks for no more than one request can name.
 func TestWhatIsAskedForInAPauseIsBounded(t *testing.T) {
-	r, h := hearRig(t, HearOptions{Depth: time.Minute}, Config{})
+	r, h := leadRig(t, time.Minute, HearOptions{}, Config{})
 	start := talkStart(testSSRC, secure.Fingerprint{}, 9)
 	start.GetTalkStart().PayloadType = wire.PayloadPCMU
 	r.say(start)
@@ -67,6 +67,7 @@ func TestWhatIsAskedForInAPauseIsBounded(t *testing.T) {
 	header := r.e.s.header
 	header.PayloadType, header.SequenceNumber = wire.PayloadPCMU, 9
 	in.packet(r.now, r.now, &header, []byte{0xff}) // one sample
+	in.depth = time.Minute
 	r.now = r.now.Add(3 * time.Second)
 	if seqs, report := in.pause(r.now, nil); len(seqs) != wire.MaxNack || seqs[0] != 10 || !report {
 		t.Errorf("%d packets, report %v", len(seqs), report)

@@ -16,7 +16,8 @@ const rtpHeader = 12
 // Report is what became of a talk.
 type Report struct {
 	Frames int // that were given to Write
-	// Lost are those that did not get to the daemon: it told so, or there was no session to send them in.
+	// Lost are those that did not get to the daemon: it told so, or there was no session to send them in. What came as a copy in a later packet
+	// is not lost: in a live room the daemon makes a packet of it.
 	Lost     int
 	Duration time.Duration // with the pauses within
 }
@@ -27,9 +28,17 @@ type Talk struct {
 	c       *Client
 	codec   audio.Codec
 	enc     *audio.Encoder
+	rate    int    // which was set last, bit/s; 0: none was
+	fixed   bool   // it stays so
+	payload []byte // scratch: of the frame that is encoded
+	given   int    // bit/s of the latest payload
+	copying carrier
 	free    chan *frame // to be used again
 	samples int64       // timestamp of the next frame, from 0; 48 kHz
 	ended   bool
+
+	// What the loop wants of the next frame, by the loss that is reported: bit/s, 0: not said yet; and earlier frames to carry again.
+	bitrate, copies atomic.Int32
 
 	ssrc    atomic.Uint32
 	started atomic.Pointer[time.Time]
@@ -40,9 +49,10 @@ type Talk struct {
 
 // frame is one packet on its way to the loop and, until it is too old to be resent, in the history there.
 type frame struct {
-	talk   *Talk
-	packet []byte // room for the header, then the payload
-	ts     uint32
+	talk        *Talk
+	packet      []byte // room for the header, then the payload
+	payloadType uint8
+	ts          uint32
 }
 
 // Talk asks for an SSRC to talk with in a room that was joined. What is written then comes back to the room after its delay.
@@ -116,33 +126,106 @@ func (t *Talk) Started() time.Time {
 // Codec is what the talk was made for.
 func (t *Talk) Codec() audio.Codec { return t.codec }
 
+// SetBitrate has what is written from now on encoded at a constant bit rate, which does not follow the loss that is reported. The error is
+// audio.ErrBitrate.
+func (t *Talk) SetBitrate(bps int) error {
+	if err := t.enc.SetBitrate(bps); err != nil {
+		return err
+	}
+	t.fixed = true
+	return nil
+}
+
+// follow sets the bit rate that the loss asks for.
+func (t *Talk) follow() error {
+	want := int(t.bitrate.Load())
+	if t.fixed || want == 0 || want == t.rate {
+		return nil
+	}
+	t.rate = want
+	return t.enc.SetBitrate(want)
+}
+
 // Write sends one frame of Codec().FrameSamples samples at once; pacing is the caller's. Errors: audio.ErrFrameSize, ErrClosed, a
 // *RefusedError when the talk could not go on after a reconnect, ErrLost.
 func (t *Talk) Write(samples []int16) error {
+	if err := t.goesOn(); err != nil {
+		return err
+	}
+	if err := t.follow(); err != nil {
+		return err
+	}
+	payload, err := t.enc.Encode(t.payload[:0], samples)
+	if err != nil {
+		return err
+	}
+	t.payload = payload
+	return t.send(payload)
+}
+
+// WritePacket sends one frame that is encoded already: a payload of the talk's codec that holds Codec().FrameSamples samples. Errors:
+// audio.ErrPayload, audio.ErrFrameSize, and as of Write.
+func (t *Talk) WritePacket(payload []byte) error {
+	if err := t.goesOn(); err != nil {
+		return err
+	}
+	n, err := audio.PacketSamples(t.codec.PayloadType, payload)
+	if err != nil {
+		return err
+	}
+	if n != t.codec.FrameSamples {
+		return fmt.Errorf("%w: a packet of %d samples, %s has %d", audio.ErrFrameSize, n, t.codec.Name, t.codec.FrameSamples)
+	}
+	return t.send(payload)
+}
+
+// warm lets the encoder hear a frame that is not sent: what is written next goes on from it. The talk's last packet said it.
+func (t *Talk) warm(samples []int16) error {
+	f := t.take()
+	defer t.give(f)
+	_, err := t.enc.Encode(f.packet[:rtpHeader], samples)
+	return err
+}
+
+// goesOn tells why nothing more can be written.
+func (t *Talk) goesOn() error {
 	if t.ended {
 		return fmt.Errorf("talk: %w", ErrClosed)
 	}
 	if err := t.broken.Load(); err != nil {
 		return *err
 	}
-	f := t.take()
-	packet, err := t.enc.Encode(f.packet[:rtpHeader], samples)
-	if err != nil {
-		t.give(f)
-		return err
-	}
+	return nil
+}
+
+// send hands a frame to the loop.
+func (t *Talk) send(payload []byte) error {
 	if t.started.Load() == nil {
 		now := time.Now()
 		t.started.Store(&now)
 	}
-	f.packet, f.ts = packet, uint32(t.samples) // wraps as RTP timestamps do
-	t.samples += int64(t.codec.FrameSamples)
 	select {
-	case t.c.frames <- f:
+	case t.c.frames <- t.next(payload):
 		return nil
 	case <-t.c.over:
 		return t.c.overErr()
 	}
+}
+
+// next makes the packet of the next frame: room for the header, and the payload with copies of those before.
+func (t *Talk) next(payload []byte) *frame {
+	f := t.take()
+	f.ts, f.payloadType = uint32(t.samples), t.codec.PayloadType // wraps as RTP timestamps do
+	packet, redundant := t.copying.pack(f.packet[:rtpHeader], payload, f.ts, int(t.copies.Load()))
+	if f.packet = packet; redundant {
+		f.payloadType = wire.PayloadRED
+	}
+	if t.codec == audio.Opus {
+		t.copying.remember(payload, f.ts)
+	}
+	t.samples += int64(t.codec.FrameSamples)
+	t.given = len(payload) * 8 * audio.SampleRate / t.codec.FrameSamples
+	return f
 }
 
 // skip leaves out samples of silence before the next frame.

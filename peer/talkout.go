@@ -23,6 +23,8 @@ const (
 	// tailEvery is how often the last packet goes again while the report about an ended talk is awaited: the daemon sees by it what it
 	// misses, also when the message of the end is held up.
 	tailEvery = 200 * time.Millisecond
+	// maxAudioPacket is the most bytes of an audio packet, with its header.
+	maxAudioPacket = wire.MaxDatagram - secure.OverheadRTP
 )
 
 // talkOut is the loop's side of a Talk.
@@ -172,6 +174,7 @@ func (e *engine) frame(now time.Time, f *frame) {
 	t.octets += uint32(len(f.packet) - rtpHeader)
 	t.sentTS, t.sentAt = t.baseTS+f.ts, now
 	e.s.lastAudio = now
+	t.adapt(now, e.rooms[t.room])
 }
 
 // start announces the talkspurt before its first packet.
@@ -186,6 +189,7 @@ func (t *talkOut) start(now time.Time, e *engine, f *frame) {
 	keep := historySpare
 	if r := e.rooms[t.room]; r != nil {
 		keep += r.delay
+		r.loss.begin(now)
 	}
 	t.history = make([]*frame, min(maxHistory, max(1, int(keep/each))))
 }
@@ -193,7 +197,7 @@ func (t *talkOut) start(now time.Time, e *engine, f *frame) {
 // putHeader fills in the RTP header (RFC 3550, 5.1). The first packet of a talkspurt has the marker (RFC 3551, 4.1).
 func (t *talkOut) putHeader(f *frame) {
 	f.packet[0] = 2 << 6
-	f.packet[1] = t.talk.codec.PayloadType
+	f.packet[1] = f.payloadType
 	if t.next == t.first {
 		f.packet[1] |= 1 << 7
 	}

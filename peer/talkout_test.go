@@ -49,19 +49,16 @@ func (r *rig) grant(ask *wire.Talk, ssrc uint32) {
 
 // write gives the engine a frame as Talk.Write does.
 func (r *rig) write(talk *Talk, sample int16) {
-	f := talk.take()
 	samples := make([]int16, talk.codec.FrameSamples)
 	for i := range samples {
 		samples[i] = sample
 	}
-	var err error
-	f.packet, err = talk.enc.Encode(f.packet[:rtpHeader], samples)
+	payload, err := talk.enc.Encode(talk.payload[:0], samples)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	f.ts = uint32(talk.samples)
-	talk.samples += int64(talk.codec.FrameSamples)
-	r.e.frame(r.now, f)
+	talk.payload = payload
+	r.e.frame(r.now, talk.next(payload))
 }
 
 func TestTalkOnTheWire(t *testing.T) {

@@ -34,16 +34,33 @@ type Codec struct {
 
 // The codecs that can be sent.
 var (
-	// Opus is 20 ms frames at a constant 32 kbit/s, so that sizes tell nothing (RFC 6562).
+	// Opus is 20 ms frames at a constant bit rate, so that sizes tell nothing (RFC 6562): DefaultBitrate unless Encoder.SetBitrate says another.
 	Opus = Codec{Name: "opus", PayloadType: PayloadOpus, FrameSamples: 960, Lookahead: 312}
 	// L16 is uncompressed 16-bit PCM in 10 ms frames of 960 bytes.
 	L16 = Codec{Name: "l16", PayloadType: PayloadL16, FrameSamples: 480}
 )
 
-// OpusPayload is the size of every Opus payload that is sent: 20 ms at 32 kbit/s.
-const OpusPayload = opusBitrate / 8 / 50
+// Bit rates of Opus, in bit/s: any multiple of BitrateStep from MinBitrate to MaxBitrate.
+const (
+	MinBitrate     = 16_000
+	MaxBitrate     = 96_000
+	BitrateStep    = 16_000
+	DefaultBitrate = 32_000
+)
 
-const opusBitrate = 32000
+// OpusPayload is the greatest size of an Opus payload that is sent, in bytes: 20 ms at MaxBitrate.
+const OpusPayload = MaxBitrate / 8 / 50
+
+// CheckBitrate tells whether an encoder for c takes a bit rate. The error is ErrBitrate.
+func CheckBitrate(c Codec, bps int) error {
+	switch {
+	case c != Opus:
+		return fmt.Errorf("%w: %s has only one", ErrBitrate, c.Name)
+	case bps < MinBitrate || bps > MaxBitrate || bps%BitrateStep != 0:
+		return fmt.Errorf("%w: %d bit/s; multiples of %d from %d to %d are possible", ErrBitrate, bps, BitrateStep, MinBitrate, MaxBitrate)
+	}
+	return nil
+}
 
 // Available returns the codecs that this build can send, the best first.
 func Available() []Codec {

@@ -302,3 +302,48 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func TestWhatRepeatsTheFrameBefore(t *testing.T) {
+	for name, c := range map[string]struct {
+		payload []byte
+		want    int
+	}{
+		"SILK 20 ms":              {[]byte{1 << 3, 0x40, 0}, 960},
+		"SILK 20 ms, without":     {[]byte{1 << 3, 0x80, 0}, 0},
+		"SILK 60 ms":              {[]byte{3 << 3, 0x10, 0}, 2880},
+		"SILK 60 ms, without":     {[]byte{3 << 3, 0xe0, 0}, 0},
+		"hybrid 10 ms":            {[]byte{12 << 3, 0x40, 0}, 480},
+		"stereo, its second half": {[]byte{13<<3 | 4, 0x10, 0}, 960},
+		"CELT":                    {[]byte{31 << 3, 0xff, 0}, 0},
+		"two frames":              {[]byte{1<<3 | 1, 0xff, 0}, 0},
+		"padded":                  {[]byte{1<<3 | 3, 0x41, 255, 3, 0x40}, 960},
+		"padded, cut off":         {[]byte{1<<3 | 3, 0x41, 255}, 0},
+		"one frame, not padded":   {[]byte{1<<3 | 3, 0x01, 0x40}, 960},
+		"nothing":                 {[]byte{1 << 3}, 0},
+	} {
+		if got := opusHasFEC(c.payload); got != c.want {
+			t.Errorf("%s: %d, want %d", name, got, c.want)
+		}
+	}
+}
+
+// Only Opus has bit rates to choose from.
+func TestBitrates(t *testing.T) {
+	for _, bps := range []int{0, -16_000, 15_999, 16_001, 24_000, 97_000, 112_000} {
+		if err := CheckBitrate(Opus, bps); !errors.Is(err, ErrBitrate) {
+			t.Errorf("%d bit/s: %v", bps, err)
+		}
+	}
+	for bps := MinBitrate; bps <= MaxBitrate; bps += BitrateStep {
+		if err := CheckBitrate(Opus, bps); err != nil {
+			t.Error(err)
+		}
+	}
+	e, err := NewEncoder(L16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.SetBitrate(DefaultBitrate); !errors.Is(err, ErrBitrate) {
+		t.Errorf("of L16: %v", err)
+	}
+}

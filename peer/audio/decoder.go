@@ -75,6 +75,44 @@ func (d *Decoder) Decode(dst []int16, payload []byte) (int, error) {
 	return n, nil
 }
 
+// Recover writes the sound of the packet before payload to dst, which has its length, if payload holds it as forward error correction (RFC 6716,
+// 2.1.7) and the library uses it. It reports whether that is so; if not, nothing has changed.
+func (d *Decoder) Recover(dst []int16, payload []byte) bool {
+	if d.opus == nil || !opusConceals || opusHasFEC(payload) != len(dst) || d.opus.recover(dst, payload) != nil {
+		return false
+	}
+	if d.concealed > 0 {
+		d.join(dst)
+	}
+	d.history.record(dst)
+	return true
+}
+
+// opusHasFEC returns how many samples before an Opus packet of one frame it repeats (RFC 6716, 4.2.4): 0, or its own length.
+func opusHasFEC(payload []byte) int {
+	n, err := opusSamples(payload)
+	if err != nil || n != opusFrameSamples(payload[0]>>3) || payload[0]>>3 >= 16 { // CELT has none
+		return 0
+	}
+	at := 1
+	if payload[0]&3 == 3 {
+		at = 2
+		for padded := payload[1]&0x40 != 0; padded && at < len(payload); at++ {
+			padded = payload[at] == 255
+		}
+	}
+	if at >= len(payload) {
+		return 0
+	}
+	// The first bits are a flag of activity for each 20 ms, and the one that is looked for; in stereo the same again.
+	frames := max(1, n/(20*SampleRate/1000))
+	flags := payload[at] >> (7 - frames) & 1
+	if payload[0]&4 != 0 {
+		flags |= payload[at] >> max(0, 6-2*frames) & 1
+	}
+	return n * int(flags)
+}
+
 // decodeG711 expands payload and brings it to 48 kHz.
 func (d *Decoder) decodeG711(dst []int16, payload []byte) {
 	expand := muLaw
@@ -104,6 +142,9 @@ func (d *Decoder) Conceal(dst []int16) {
 	}
 	d.concealed += len(dst)
 }
+
+// Silent reports whether so much has been filled in that Conceal gives nothing but silence.
+func (d *Decoder) Silent() bool { return d.concealed >= concealEnd }
 
 // concealsItself reports whether the codec's own library fills in for losses and joins what follows.
 func (d *Decoder) concealsItself() bool { return d.opus != nil && opusConceals }

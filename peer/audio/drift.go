@@ -1,80 +1,81 @@
 package audio
 
-// How the drift of a talker's clock against the listener's is followed, in samples.
+// How the drift of a talker's clock against the player's is followed: a control loop, proportional and integral, on how much deeper the buffer
+// has become. It is critically damped: Ki = Kp²/4.
 const (
-	driftWindow = 2 * SampleRate
-	tooEarly    = 10 * SampleRate / 1000 // played this much before its time: late packets threaten
-	tooLate     = 20 * SampleRate / 1000 // after it; more, because the first packets may all have been slow ones
-	offMost     = 40 * SampleRate / 1000 // either, where the buffer is deep
-	offShare    = 8                      // of the depth: a busy machine that is slow for seconds is no drift, and a deep buffer has time
+	driftEvery  = SampleRate              // how often, in samples
+	driftBorne  = 4 * SampleRate / 1000   // so much is not met until it is exceeded once
+	driftSmooth = 4                       // measurements over which it is smoothed
+	driftKp     = 0.1                     // a second
+	driftKi     = driftKp * driftKp / 4   // a second, squared
+	driftMost   = 0.001                   // ±1000 ppm
+	driftNone   = 50e-6                   // less than that is left to add up again,
+	driftCalm   = 10                      // for so many measurements
+	driftGap    = 5 * float64(SampleRate) // a longer pause counts as so long
 )
 
-// drift watches how arrivals move against timestamps, and how much is to be corrected.
+// drift watches how a talk's arrivals move against what is played.
 type drift struct {
-	watching bool
-	since    int64 // position at which the window began
-	minRel   int64 // least arrival − timestamp in it
-	creep    int64 // samples to insert (or, negative, to leave out), one a packet
+	held  bool    // whether depth is known
+	depth int64   // that is to be kept
+	from  int64   // position since when
+	last  int64   // position of the last measurement
+	off   float64 // deeper by, smoothed; in seconds
+
+	on       bool
+	calm     int // measurements by which there is no drift
+	integral float64
+	rate     float64
 }
 
-// watchDrift takes an arrival into account; a window that is over decides.
-func (s *stream) watchDrift(a *arrival) {
-	d, rel := &s.drift, a.at-a.ts
-	if !d.watching {
-		d.watching, d.since, d.minRel = true, a.at, rel
-		return
-	}
-	d.minRel = min(d.minRel, rel)
-	if a.at-d.since < driftWindow {
-		return
-	}
-	d.watching, d.creep = false, 0
-	deep := min(s.lead/offShare, offMost)
-	if off := d.minRel + s.lead - s.anchor; off >= max(tooEarly, deep) || off <= -max(tooLate, deep) {
-		d.creep = off
-	}
-}
-
-// followDrift inserts or leaves out one sample of pcm if that is due.
-func (s *stream) followDrift() {
-	if len(s.pcm) < 3 {
-		return
-	}
+// watch takes the anchor and the least arrival − timestamp of the last two seconds at a position, and returns how much faster the
+// talk is to be played.
+func (d *drift) watch(at, anchor, floor int64) float64 {
 	switch {
-	case s.drift.creep > 0:
-		s.drift.creep--
-		s.anchor++
-		s.pcm = insertSample(s.pcm)
-	case s.drift.creep < 0:
-		s.drift.creep++
-		s.anchor--
-		s.pcm = removeSample(s.pcm)
-	}
-}
-
-// insertSample adds a sample between the two neighbours that differ least.
-func insertSample(pcm []int16) []int16 {
-	best, least := 0, 1<<17
-	for i := range len(pcm) - 1 {
-		if d := step(pcm[i], pcm[i+1]); d < least {
-			best, least = i, d
+	case !d.held:
+		d.held, d.depth, d.from, d.last, d.off = true, anchor-floor, at, at, 0
+	case at-d.last < driftEvery:
+	case at-d.from < wayRecent, max(anchor-floor-d.depth, floor+d.depth-anchor) > stepped:
+		d.depth, d.last, d.off = anchor-floor, at, 0
+		if at-d.from >= wayRecent {
+			d.from = at
 		}
+	default:
+		d.measure(at, float64(anchor-floor-d.depth)/SampleRate)
 	}
-	pcm = append(pcm, 0) // pcm has a sample of room behind it
-	copy(pcm[best+1:], pcm[best:len(pcm)-1])
-	pcm[best+1] = int16((int(pcm[best]) + int(pcm[best+2])) / 2)
-	return pcm
+	return d.rate
 }
 
-// removeSample leaves out the sample whose neighbours differ least.
-func removeSample(pcm []int16) []int16 {
-	best, least := 1, 1<<17
-	for i := 1; i < len(pcm)-1; i++ {
-		if d := step(pcm[i-1], pcm[i+1]); d < least {
-			best, least = i, d
+// settle ends what was no drift, but a way that changed.
+func (d *drift) settle() {
+	if max(d.integral, -d.integral) > driftNone || max(d.off, -d.off)*SampleRate > driftBorne/2 {
+		d.calm = 0
+		return
+	}
+	if d.calm++; d.calm > driftCalm {
+		d.on, d.calm, d.integral, d.rate = false, 0, 0, 0
+		d.held = false
+	}
+}
+
+// measure takes how much deeper the buffer is, in seconds.
+func (d *drift) measure(at int64, off float64) {
+	d.off += (off - d.off) / driftSmooth
+	if !d.on {
+		d.last = at
+		if max(d.off, -d.off)*SampleRate < driftBorne {
+			return
 		}
+		d.on = true
+		d.integral = off * SampleRate / float64(at-d.from) // as fast as it went until now
+	} else {
+		dt := min(float64(at-d.last), driftGap) / SampleRate
+		d.integral += driftKi * d.off * dt
+		d.last = at
 	}
-	return append(pcm[:best], pcm[best+1:]...)
+	d.integral = min(max(d.integral, -driftMost), driftMost)
+	if d.settle(); !d.on {
+		return
+	}
+	d.rate = min(max(driftKp*d.off+d.integral, -driftMost), driftMost)
 }
-
-func step(a, b int16) int { return max(int(a)-int(b), int(b)-int(a)) }

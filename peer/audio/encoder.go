@@ -29,6 +29,14 @@ func NewEncoder(c Codec) (*Encoder, error) {
 // Codec returns what the encoder was made for.
 func (e *Encoder) Codec() Codec { return e.codec }
 
+// SetBitrate has the payloads from the next one on made at another constant bit rate. The errors are those of CheckBitrate, and what libopus returns.
+func (e *Encoder) SetBitrate(bps int) error {
+	if err := CheckBitrate(e.codec, bps); err != nil {
+		return err
+	}
+	return e.opus.setBitrate(bps)
+}
+
 // Encode appends the payload of one frame to dst and returns it. The frame has Codec().FrameSamples samples; any other
 // number is ErrFrameSize. The timestamp of the next packet is greater by that number.
 func (e *Encoder) Encode(dst []byte, frame []int16) ([]byte, error) {

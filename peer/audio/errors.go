@@ -4,12 +4,12 @@ import "errors"
 
 // Errors of input.
 var (
-	// ErrNotWAV says that the input is not a RIFF/WAVE file at all.
-	ErrNotWAV = errors.New("not a WAV file")
-	// ErrUnsupported says that the input is a WAV file of a kind that is not read.
+	// ErrNotAudio says that the input is in no container that is read.
+	ErrNotAudio = errors.New("neither WAV nor Ogg Opus")
+	// ErrUnsupported says that the input is WAV or Ogg of a kind that is not read.
 	ErrUnsupported = errors.New("not supported")
 	// ErrTruncated says that a file ends before the audio that its header promises.
-	ErrTruncated = errors.New("truncated WAV file")
+	ErrTruncated = errors.New("truncated file")
 	// ErrEmpty says that the input holds no audio.
 	ErrEmpty = errors.New("no audio in the input")
 	// ErrFormat says that a Format does not describe raw PCM that is read here.
@@ -26,6 +26,8 @@ var (
 	ErrPayloadType = errors.New("unexpected payload type")
 	// ErrPayload says that a payload cannot be a packet of its codec.
 	ErrPayload = errors.New("malformed audio payload")
+	// ErrBitrate says that a codec is not sent at a bit rate.
+	ErrBitrate = errors.New("bad bit rate")
 	// ErrFrameSize says that a frame given to an encoder has the wrong number of samples.
 	ErrFrameSize = errors.New("wrong frame size")
 )

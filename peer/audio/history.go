@@ -28,7 +28,10 @@ func (h *history) record(pcm []int16) {
 // fill writes the continuation from its sample at on.
 func (h *history) fill(dst []int16, at int) {
 	if h.period == 0 {
-		h.period = h.findPeriod()
+		h.period = findPeriod(h.last[:], len(h.last)-matchLength, matchLength)
+		if h.period == 0 {
+			h.period = longestPeriod
+		}
 	}
 	from := h.last[len(h.last)-h.period:]
 	for i := range dst {
@@ -36,20 +39,25 @@ func (h *history) fill(dst []int16, at int) {
 	}
 }
 
-// findPeriod returns the lag at which the last sound is most like what was before it: roughly first, then exactly around that.
-func (h *history) findPeriod() int {
-	rough := h.bestLag(shortestPeriod, longestPeriod, coarse)
-	return h.bestLag(max(rough-coarse, shortestPeriod), min(rough+coarse, longestPeriod), 1)
+// findPeriod returns the lag at which the n samples from x[at] on are most like what was before them: roughly first, then exactly around
+// that. It is 0 if they are like nothing in the longest period before them.
+func findPeriod(x []int16, at, n int) int {
+	rough := bestLag(x[at-longestPeriod:at+n], [2]int{shortestPeriod, longestPeriod}, coarse)
+	if rough == 0 {
+		return 0
+	}
+	return bestLag(x[at-longestPeriod:at+n], [2]int{max(rough-coarse, shortestPeriod), min(rough+coarse, longestPeriod)}, 1)
 }
 
-// bestLag returns the lag from … to, in steps, with the greatest normalised correlation of every step-th sample.
-func (h *history) bestLag(from, to, step int) int {
-	end := h.last[len(h.last)-matchLength:]
-	best, at := float32(0), to
-	for lag := from; lag <= to; lag += step {
-		before := h.last[len(h.last)-matchLength-lag:][:matchLength]
+// bestLag returns the lag in a range, in steps, with the greatest normalised correlation of every step-th sample after the longest
+// period; 0 if there is none.
+func bestLag(x []int16, lags [2]int, step int) int {
+	end := x[longestPeriod:]
+	best, at := float32(0), 0
+	for lag := lags[0]; lag <= lags[1]; lag += step {
+		before := x[longestPeriod-lag:][:len(end)]
 		var cross, energy float32
-		for i := 0; i < matchLength; i += step {
+		for i := 0; i < len(end); i += step {
 			b := float32(before[i])
 			cross += float32(end[i]) * b
 			energy += b * b

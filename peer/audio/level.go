@@ -12,10 +12,15 @@ func Level(frame []int16) float64 {
 	for _, v := range frame {
 		sum += float64(v) * float64(v)
 	}
+	return level(sum, len(frame))
+}
+
+// level is that of n samples with a sum of squares.
+func level(sum float64, n int) float64 {
 	if sum == 0 {
 		return Silence
 	}
-	return decibel(math.Sqrt(sum / float64(len(frame))))
+	return decibel(math.Sqrt(sum / float64(n)))
 }
 
 // Peak returns the level of the largest sample of frame in dB relative to full scale, Silence for nothing.

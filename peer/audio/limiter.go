@@ -9,7 +9,12 @@ import (
 const (
 	limiterStep    = SampleRate / 400 // 2.5 ms
 	limiterCeiling = math.MaxInt16
-	limiterRelease = 0.4 // seconds to come back by 63 %
+	// limiterRise is how fast the gain comes back: 4 dB a second, in nepers. Steady sums of 3 to 50 voices then move it by less than 3 dB in
+	// 200 ms.
+	limiterRise = 4 * math.Ln10 / 20
+	// limiterHaste is how fast when for limiterCalm nothing needed less than twice the gain: 30 dB a second. What was loud is over.
+	limiterHaste = 30 * math.Ln10 / 20
+	limiterCalm  = 3 * SampleRate / 10
 )
 
 // limiter brings a mix into 16 bits. What fits passes bit by bit, so one voice always does. What does not is turned down: the gain
@@ -17,6 +22,7 @@ const (
 // is known in advance, and the gain falls at once.
 type limiter struct {
 	gain float32 // at the end of the last step
+	calm int     // samples since less than twice the gain was needed
 }
 
 // run writes mix, limited, to dst of the same length.
@@ -26,6 +32,10 @@ func (l *limiter) run(dst []int16, mix []int32) {
 		end := min(at+limiterStep, len(mix))
 		here := next
 		next = peak(mix[end:min(end+limiterStep, len(mix))])
+		l.calm += end - at
+		if fit(here) < 2*l.gain {
+			l.calm = 0
+		}
 		from := min(l.gain, fit(here))
 		l.gain = min(l.recover(end-at), fit(here), fit(next))
 		scale(dst[at:end], mix[at:end], from, l.gain)
@@ -34,11 +44,11 @@ func (l *limiter) run(dst []int16, mix []int32) {
 
 // recover is the gain after n samples if nothing is too loud.
 func (l *limiter) recover(n int) float32 {
-	g := l.gain + (1-l.gain)*float32(n)/(limiterRelease*SampleRate)
-	if g > 0.999 {
-		return 1
+	rise := float32(limiterRise)
+	if l.calm > limiterCalm {
+		rise = limiterHaste
 	}
-	return g
+	return min(1, l.gain*(1+rise*float32(n)/SampleRate))
 }
 
 // scale writes mix to dst with a gain that goes from … to.

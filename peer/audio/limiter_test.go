@@ -3,6 +3,7 @@ package audio
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -73,6 +74,47 @@ func TestTheGainComesBack(t *testing.T) {
 	for i := 200; i < len(out)-1; i++ {
 		if out[i+1] < out[i]-1 {
 			t.Fatalf("the gain falls at %d", i)
+		}
+	}
+}
+
+// The gain follows no single peaks of a steady sum of voices: that would be heard as pumping.
+func TestASteadySumDoesNotPump(t *testing.T) {
+	for _, voices := range []int{3, 10, 50} {
+		rng := seeded(t, uint64(voices))
+		l := limiter{gain: 1}
+		mix, out := make([]int32, 960), make([]int16, 960)
+		var gains []float64
+		for range 400 {
+			for i := range mix {
+				mix[i] = 0
+				for range voices {
+					mix[i] += int32(rng.NormFloat64() * 6000)
+				}
+			}
+			l.run(out, mix)
+			gains = append(gains, decibel(float64(l.gain)*-math.MinInt16))
+		}
+		for i := 50; i+10 <= len(gains); i++ { // 200 ms
+			if swing := slices.Max(gains[i:i+10]) - slices.Min(gains[i:i+10]); swing > 3 {
+				t.Errorf("%d voices: the gain moves by %.1f dB in 200 ms", voices, swing)
+			}
+		}
+	}
+}
+
+// After one loud millisecond others are soon as loud as they were.
+func TestALoudMomentIsSoonOver(t *testing.T) {
+	for _, voices := range []int32{2, 20, 64} {
+		mix := make([]int32, 3*SampleRate)
+		for i := range mix {
+			mix[i] = 1000
+			if i < SampleRate/1000 {
+				mix[i] = voices * 32767
+			}
+		}
+		if out := limit(mix, 960); out[5*SampleRate/2] < 700 {
+			t.Errorf("%d voices: %d of 1000 after 2.5 s", voices, out[5*SampleRate/2])
 		}
 	}
 }

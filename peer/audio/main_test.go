@@ -50,3 +50,6 @@ func toneRatio(x []int16, hz float64) (db, phase float64) {
 	}
 	return 10 * math.Log10(signal/(rest+1e-9)), math.Atan2(b, a)
 }
+
+// step is how far two samples are apart.
+func step(a, b int16) int { return max(int(a)-int(b), int(b)-int(a)) }

@@ -30,11 +30,18 @@ func newOpusEncoder() (*opusEncoder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opus encoder: %w", err)
 	}
-	err = errors.Join(enc.SetVBR(false), enc.SetBitrate(opusBitrate), enc.SetComplexity(opusComplexity))
+	err = errors.Join(enc.SetVBR(false), enc.SetBitrate(DefaultBitrate), enc.SetComplexity(opusComplexity))
 	if err != nil {
 		return nil, fmt.Errorf("opus encoder: %w", err)
 	}
 	return &opusEncoder{enc: enc}, nil
+}
+
+func (o *opusEncoder) setBitrate(bps int) error {
+	if err := o.enc.SetBitrate(bps); err != nil {
+		return fmt.Errorf("opus encoder: %w", err)
+	}
+	return nil
 }
 
 // encode appends one packet to dst.
@@ -68,6 +75,11 @@ func newOpusDecoder() (*opusDecoder, error) {
 // decode fills dst from its start and returns the number of samples.
 func (o *opusDecoder) decode(dst []int16, payload []byte) (int, error) {
 	return o.dec.Decode(payload, dst[:len(dst):len(dst)]) // the library takes the capacity as the limit
+}
+
+// recover fills dst with the frame before payload, of its length.
+func (o *opusDecoder) recover(dst []int16, payload []byte) error {
+	return o.dec.DecodeFEC(payload, dst[:len(dst):len(dst)])
 }
 
 // conceal fills dst with what may have been lost, and reports whether it could.

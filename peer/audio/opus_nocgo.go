@@ -18,6 +18,8 @@ type opusEncoder struct{}
 
 func newOpusEncoder() (*opusEncoder, error) { return nil, ErrNoOpus }
 
+func (*opusEncoder) setBitrate(int) error { return ErrNoOpus }
+
 func (*opusEncoder) encode(dst []byte, _ []int16) ([]byte, error) { return dst, ErrNoOpus }
 
 // opusDecoder is pion/opus, a decoder in Go without concealment.
@@ -42,6 +44,9 @@ func (o *opusDecoder) decode(dst []int16, payload []byte) (n int, err error) {
 	}()
 	return o.dec.DecodeToInt16(payload, dst)
 }
+
+// recover tells that the library does not use what repeats the frame before.
+func (*opusDecoder) recover([]int16, []byte) error { return ErrNoOpus }
 
 // conceal reports that the library cannot.
 func (*opusDecoder) conceal([]int16) bool { return false }

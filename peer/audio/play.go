@@ -4,10 +4,10 @@ package audio
 type play struct {
 	anchor   int64 // position − timestamp of what is played
 	nextSeq  int64 // the packet that follows what was played
-	playTS   int64 // timestamp after what is in pcm
+	playTS   int64 // timestamp after what is in the line
 	knownEnd int64 // timestamp after the packet before nextSeq
-	buf      []int16
-	pcm      []int16 // decoded, not yet mixed
+	line     line
+	speed    varispeed
 
 	heard      bool  // whether a packet was played
 	heardStart int64 // its timestamp
@@ -15,6 +15,10 @@ type play struct {
 	late      bool // only late packets came since lateSince, a position
 	lateSince int64
 	drift     drift
+	owed      int64   // samples to put in or, negative, to leave out
+	began     int64   // position at which the talk began to play
+	hurry     bool    // whether it is played faster, because it is too deep
+	energy    float64 // sum of the squares of what was pulled last
 }
 
 // leastNew is the part of a packet, one of so many, that must not have been played when it is its turn: else it is left out, because timestamps
@@ -35,16 +39,36 @@ func (s *stream) render(p *Playout, mix []int32) {
 			i = max(i, int(start-p.next))
 			s.begin(p.next + int64(i))
 		}
-		if len(s.pcm) == 0 && !s.advance(p, p.next+int64(i)) {
+		if !s.speed.ready(len(s.line.next())) {
+			s.advance(p, p.next+int64(i))
 			continue
 		}
-		n := min(len(s.pcm), len(mix)-i)
-		for k, v := range s.pcm[:n] {
-			mix[i+k] += int32(v)
+		pcm := s.take(&p.scratch, len(mix)-i)
+		if p.tap != nil && s.heard {
+			p.tap(Part{SSRC: s.ssrc, At: p.next + int64(i), PCM: pcm})
 		}
-		s.pcm = s.pcm[n:]
-		i += n
+		sum := int64(0)
+		for k, v := range pcm {
+			mix[i+k] += int32(v)
+			sum += int64(v) * int64(v)
+		}
+		s.energy += float64(sum)
+		i += len(pcm)
 	}
+}
+
+// take returns up to n samples of the line, faster or slower if need be.
+func (s *stream) take(x *varispeedScratch, n int) []int16 {
+	if !s.speed.on {
+		pcm := s.line.next()
+		pcm = pcm[:min(n, len(pcm))]
+		s.line.at += len(pcm)
+		return pcm
+	}
+	pcm, used := s.speed.run(x, s.line.buf, s.line.at, n)
+	s.line.at += used
+	s.anchor -= int64(used - len(pcm))
+	return pcm
 }
 
 // start returns the position at which the talk begins, which may have passed, and whether it can be known.
@@ -56,7 +80,7 @@ func (s *stream) start() (int64, bool) {
 		s.talk, s.nextTalk = s.nextTalk, announced{}
 	}
 	_, ts := s.origin()
-	return s.minRel + s.lead + ts, true
+	return s.minRel + s.rule.depth + ts, true
 }
 
 // origin returns sequence number and timestamp of the talk's first packet: the first that came, or one before it that was announced and
@@ -67,7 +91,7 @@ func (s *stream) origin() (seq, ts int64) {
 	if s.talk.first.known {
 		missing = int64(int16(uint16(p.seq) - s.talk.first.seq))
 	}
-	if missing < 0 || missing*int64(p.dur) > s.lead {
+	if missing < 0 || missing*int64(p.dur) > s.rule.depth {
 		missing = 0
 	}
 	return p.seq - missing, p.ts - missing*int64(p.dur)
@@ -78,11 +102,12 @@ func (s *stream) begin(at int64) {
 	s.state = playing
 	s.nextSeq, s.playTS = s.origin()
 	s.knownEnd = s.playTS
-	s.anchor = at - s.playTS
+	s.anchor, s.began = at-s.playTS, at
+	s.way.floor = s.minRel
 }
 
-// advance fills pcm with what follows, or ends the talk and returns false.
-func (s *stream) advance(p *Playout, at int64) bool {
+// advance adds what follows to the line, or ends the talk.
+func (s *stream) advance(p *Playout, at int64) {
 	head := s.ring.first(s.nextSeq, s.lastSeq())
 	for head != nil && head.end()-s.playTS < max(int64(head.dur)/leastNew, 1) { // it lies within the one before
 		s.stats.Late++
@@ -91,9 +116,10 @@ func (s *stream) advance(p *Playout, at int64) bool {
 		head = s.ring.first(s.nextSeq, s.lastSeq())
 	}
 	switch {
+	case head == nil && s.talk.last.known && s.playTS >= s.endTS() && s.speed.on:
+		s.speed = varispeed{} // the last samples, which it waits behind, go as they are
 	case head == nil && s.talk.last.known && s.playTS >= s.endTS():
 		s.finish(p, s.endTS(), at)
-		return false
 	case head == nil && s.talk.last.known:
 		s.conceal(min(s.dur, s.endTS()-s.playTS))
 	case head == nil:
@@ -101,11 +127,12 @@ func (s *stream) advance(p *Playout, at int64) bool {
 	case head.ts > s.playTS && head.seq == s.nextSeq:
 		s.pause(min(head.ts-s.playTS, quietChunk))
 	case head.ts > s.playTS:
-		s.conceal(min(head.ts-s.playTS, s.dur))
+		if !s.recover(head) {
+			s.conceal(min(head.ts-s.playTS, s.dur))
+		}
 	default:
 		s.decode(p, head, at)
 	}
-	return true
 }
 
 // endTS returns the timestamp after the last packet of a talk whose end is announced.
@@ -116,35 +143,59 @@ func (s *stream) missing() int64 { return max(0, s.lastSeq()-s.nextSeq+1) }
 
 // conceal makes n samples in place of a packet that is not there.
 func (s *stream) conceal(n int64) {
-	s.pcm = s.buf[:n]
-	s.dec.Conceal(s.pcm)
+	if s.dec.Silent() {
+		s.pause(n)
+		return
+	}
+	s.dec.Conceal(s.line.room()[:n])
+	s.line.add(int(n))
 	s.playTS += n
 }
 
-// pause makes n samples of silence that the talker meant.
+// pause stands for n samples of silence.
 func (s *stream) pause(n int64) {
-	s.pcm = s.buf[:n]
-	clear(s.pcm)
+	s.line.addSilence(int(s.fitSilence(n)))
 	s.playTS += n
+}
+
+// recover plays the packet before head, if that is all that is missing up to it and head repeats it.
+func (s *stream) recover(head *packet) bool {
+	n := head.ts - s.playTS
+	if n != int64(head.dur) || !s.dec.Recover(s.line.room()[:n], head.data) {
+		return false
+	}
+	s.line.add(int(n))
+	s.playTS += n
+	s.stats.Recovered++
+	s.stats.Received++
+	s.stats.Lost += int(head.seq - 1 - s.nextSeq)
+	s.nextSeq = head.seq
+	s.fit(int(n))
+	return true
 }
 
 // decode plays a packet; of one that overlaps with what was played, the rest.
 func (s *stream) decode(p *Playout, head *packet, at int64) {
-	n, err := s.dec.Decode(s.buf, head.data)
+	room := s.line.room()
+	n, err := s.dec.Decode(room, head.data)
 	if err != nil {
 		n = head.dur
-		s.dec.Conceal(s.buf[:n])
+		s.dec.Conceal(room[:n])
 		s.stats.Malformed++
 		s.stats.Lost++
 	} else {
 		s.stats.Played++
 		s.hear(p, at)
 	}
-	s.pcm = s.buf[s.playTS-head.ts : n]
+	rest := copy(room, room[s.playTS-head.ts:n])
+	s.line.add(rest)
+	changed := s.fit(rest)
+	if p.tap != nil && err == nil && rest == n && !changed && !s.speed.on && s.payloadType == PayloadOpus {
+		p.tap(Part{SSRC: s.ssrc, At: at, Payload: head.data, Samples: n})
+	}
 	s.playTS = head.end()
 	s.dur = int64(head.dur)
 	s.pass(&p.pool, head)
-	s.followDrift()
 }
 
 // pass counts what is missing before a packet and lets go of it.
@@ -162,7 +213,7 @@ func (s *stream) hear(p *Playout, at int64) {
 		return
 	}
 	s.heard, s.heardStart = true, s.playTS
-	p.events = append(p.events, Event{Kind: TalkStarted, SSRC: s.ssrc, At: at})
+	p.events = append(p.events, Event{Kind: TalkStarted, SSRC: s.ssrc, At: at, Depth: samplesTime(s.depth())})
 }
 
 // finish ends the talk at a position. If packets of the SSRC's next talk are there, or it is announced, the stream waits for its time.
@@ -173,14 +224,18 @@ func (s *stream) finish(p *Playout, endTS, at int64) {
 	s.stats.Received -= s.ring.count // of the next talk
 	if s.heard {
 		p.events = append(p.events, Event{
-			Kind: TalkEnded, SSRC: s.ssrc, At: at, Samples: endTS - s.heardStart, Stats: s.stats,
+			Kind: TalkEnded, SSRC: s.ssrc, At: at, Samples: endTS - s.heardStart, Depth: samplesTime(s.depth()), Stats: s.stats,
 		})
+		if p.tap != nil {
+			p.tap(Part{SSRC: s.ssrc, At: at - max(s.playTS-endTS, 0), End: true})
+		}
 	} else {
 		p.missed(s, at)
 	}
+	p.learn(s)
 	s.state, s.touched = done, max(s.touched, at)
 	if s.ring.count > 0 || s.nextTalk.first.known {
-		err := s.renew(s.payloadType, p.lead)
+		err := s.renew(s.payloadType, p.rule())
 		if err == nil && s.ring.count > 0 {
 			err = s.ready()
 		}
@@ -190,7 +245,7 @@ func (s *stream) finish(p *Playout, endTS, at int64) {
 		s.state = done
 		s.drop(&p.pool)
 	}
-	s.dec, s.buf, s.pcm = nil, nil, nil
+	s.dec, s.line, s.way = nil, line{}, way{}
 }
 
 // missed tells of a talk that ends unheard.

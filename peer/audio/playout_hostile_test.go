@@ -5,7 +5,13 @@ import "testing"
 // Opus packets of 120 ms whose timestamps crawl are not decoded for a sample each: of a second of sound there are four times as many decoded as it
 // takes, however many come.
 func TestTimestampsThatCrawlCostNothing(t *testing.T) {
-	p := NewPlayout(PlayoutConfig{})
+	for _, p := range []*Playout{NewPlayout(PlayoutConfig{}), adaptiveDesk(t).Playout} {
+		crawl(t, p)
+	}
+}
+
+func crawl(t *testing.T, p *Playout) {
+	t.Helper()
 	const second, perPull = SampleRate, 480
 	payload := []byte{1<<3 | 3, 6, 0, 0, 0, 0, 0, 0} // six frames of 20 ms: TOC, count, sound
 	n, err := PacketSamples(PayloadOpus, payload)

@@ -40,7 +40,7 @@ func (d *desk) speak(at int64, ssrc uint32, k int, seq0 uint16, ts0 uint32) {
 		frame[i] = voice(ssrc, 480*k+i)
 	}
 	payload := encodeAll(d.t, L16, frame)[0]
-	err := d.Push(at, Packet{ssrc, seq0 + uint16(k), ts0 + uint32(480*k), PayloadL16, payload})
+	err := d.Push(at, Packet{SSRC: ssrc, Seq: seq0 + uint16(k), Timestamp: ts0 + uint32(480*k), PayloadType: PayloadL16, Payload: payload})
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -127,8 +127,8 @@ func TestATalkIsPlayedAtItsPlaceBitByBit(t *testing.T) {
 			d.wantVoice(1, start, 0, 50*480)
 			d.wantSilence(start+50*480, len(d.out))
 			d.wantEvents(
-				Event{Kind: TalkStarted, SSRC: 1, At: int64(start)},
-				Event{Kind: TalkEnded, SSRC: 1, At: int64(start + 50*480), Samples: 50 * 480, Stats: Stats{Received: 50, Played: 50}},
+				Event{Kind: TalkStarted, SSRC: 1, At: int64(start), Depth: 60 * time.Millisecond},
+				Event{Kind: TalkEnded, SSRC: 1, At: int64(start + 50*480), Samples: 50 * 480, Depth: 60 * time.Millisecond, Stats: Stats{Received: 50, Played: 50}},
 			)
 		})
 	}
@@ -186,7 +186,7 @@ func TestAPacketWhoseTimeHasPartlyPassedIsPlayedFromThere(t *testing.T) {
 		for i := from; i < to; i++ {
 			payload = binary.BigEndian.AppendUint16(payload, uint16(voice(1, i)))
 		}
-		if err := d.Push(int64(from), Packet{1, seq, uint32(from), PayloadL16, payload}); err != nil {
+		if err := d.Push(int64(from), Packet{SSRC: 1, Seq: seq, Timestamp: uint32(from), PayloadType: PayloadL16, Payload: payload}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -249,8 +249,8 @@ func TestALostLastPacketIsPartOfTheTalk(t *testing.T) {
 	}
 	d.wantSilence(end, 48000)
 	d.wantEvents(
-		Event{Kind: TalkStarted, SSRC: 1, At: 60 * ms},
-		Event{Kind: TalkEnded, SSRC: 1, At: int64(end), Samples: 20 * 480, Stats: Stats{Received: 18, Played: 18, Lost: 2}},
+		Event{Kind: TalkStarted, SSRC: 1, At: 60 * ms, Depth: 60 * time.Millisecond},
+		Event{Kind: TalkEnded, SSRC: 1, At: int64(end), Samples: 20 * 480, Depth: 60 * time.Millisecond, Stats: Stats{Received: 18, Played: 18, Lost: 2}},
 	)
 }
 
@@ -281,7 +281,7 @@ func TestPullAllocatesNothing(t *testing.T) {
 					continue
 				}
 				at := int64(k * c.FrameSamples)
-				pkt := Packet{ssrc, uint16(k), uint32(k * c.FrameSamples), c.PayloadType, payloads[0]}
+				pkt := Packet{SSRC: ssrc, Seq: uint16(k), Timestamp: uint32(k * c.FrameSamples), PayloadType: c.PayloadType, Payload: payloads[0]}
 				if err := p.Push(at, pkt); err != nil {
 					t.Fatal(err)
 				}
@@ -351,7 +351,7 @@ func BenchmarkPull50Voices(b *testing.B) {
 	frame := make([]int16, c.FrameSamples)
 	for k := 0; b.Loop(); k++ {
 		for ssrc := range uint32(50) {
-			pkt := Packet{ssrc, uint16(k), uint32(k * c.FrameSamples), c.PayloadType, payload}
+			pkt := Packet{SSRC: ssrc, Seq: uint16(k), Timestamp: uint32(k * c.FrameSamples), PayloadType: c.PayloadType, Payload: payload}
 			if err := p.Push(int64(k*c.FrameSamples), pkt); err != nil {
 				b.Fatal(err)
 			}

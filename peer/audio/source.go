@@ -23,14 +23,16 @@ type Source struct {
 	rs      *resampler // nil at 48 kHz
 	raw     []byte
 	samples []float32
+
+	ogg *oggSource // nil unless the input is Ogg; then only known, length and out of the others are used
 }
 
-// Open starts to read audio from r: raw PCM as f says, or with f nil a WAV file: 16-bit PCM (also
-// WAVE_FORMAT_EXTENSIBLE), 8 to 48 kHz, mono or stereo.
+// Open starts to read audio from r: raw PCM as f says, or with f nil what its first bytes say that it is: a WAV file, 16-bit PCM (also
+// WAVE_FORMAT_EXTENSIBLE), 8 to 48 kHz, mono or stereo; or Ogg Opus (RFC 7845), mono or stereo, of one link or several.
 //
-// Where r can seek to its end (a regular file, a bytes.Reader) a WAV that promises more than there is gives ErrTruncated here,
-// before anything is played. From a pipe a WAV data length of 0 or of 0x7ffff000 and more means "until the end",
-// and one that ends early just ends. Other errors: ErrNotWAV, ErrUnsupported, ErrEmpty, ErrFormat, or what r returned.
+// Where r can seek to its end (a regular file, a bytes.Reader) a WAV that promises more than there is and an Ogg file that ends within a page give
+// ErrTruncated here, and one that is damaged ogg.ErrDamaged, before anything is played. From a pipe a WAV data length of 0 or of 0x7ffff000 and more
+// means "until the end", and what ends early just ends. Other errors: ErrNotAudio, ErrUnsupported, ErrEmpty, ErrPayload, ErrFormat, or what r returned.
 func Open(r io.Reader, f *Format) (*Source, error) {
 	s := &Source{r: r, left: math.MaxInt64}
 	if f != nil {
@@ -38,23 +40,40 @@ func Open(r io.Reader, f *Format) (*Source, error) {
 		if err := f.Validate(); err != nil {
 			return nil, err
 		}
-	} else if err := s.openWAV(); err != nil {
+		return s, s.openPCM()
+	}
+	start, err := readStart(r)
+	if err != nil {
 		return nil, err
 	}
-	if there, ok := remaining(r); ok {
+	if start.isOgg() {
+		return s, s.openOgg(r, start[:])
+	}
+	if err := start.mustBeWAV(); err != nil {
+		return nil, err
+	}
+	if err := s.openWAV(); err != nil {
+		return nil, err
+	}
+	return s, s.openPCM()
+}
+
+// openPCM makes ready to read samples of the format.
+func (s *Source) openPCM() error {
+	if there, ok := remaining(s.r); ok {
 		s.left, s.known = min(s.left, there), true
 		if s.left < int64(s.format.frameBytes()) {
-			return nil, ErrEmpty
+			return ErrEmpty
 		}
 	}
 	if s.format.Rate != SampleRate {
 		s.rs = newResampler(s.format.Rate)
 	}
 	s.length = s.outputLength(s.left / int64(s.format.frameBytes()))
-	return s, nil
+	return nil
 }
 
-// openWAV reads the header and decides how much audio follows.
+// openWAV reads the rest of the header and decides how much audio follows.
 func (s *Source) openWAV() error {
 	h, err := readWAVHeader(s.r)
 	if err != nil {
@@ -101,9 +120,6 @@ func remaining(r io.Reader) (int64, bool) {
 	return max(end-here, 0), true
 }
 
-// Format returns how the input is encoded.
-func (s *Source) Format() Format { return s.format }
-
 // Duration returns how long the audio is and true, or false when only its end will tell (a live pipe).
 func (s *Source) Duration() (time.Duration, bool) {
 	if !s.known {
@@ -125,6 +141,10 @@ func (s *Source) outputLength(n int64) int64 {
 // only at the end, and then 0 and io.EOF. An input that ends without one sample gives ErrEmpty in place of io.EOF.
 // It reads no more of its input than the frame needs.
 func (s *Source) Read(frame []int16) (int, error) {
+	if s.ogg != nil {
+		n, err := s.ogg.read(frame)
+		return s.giveOgg(n, err)
+	}
 	if s.rs == nil {
 		n, err := s.fetch(len(frame))
 		if err != nil {
@@ -148,6 +168,31 @@ func (s *Source) Read(frame []int16) (int, error) {
 	}
 	s.rs.produce(frame[:want])
 	return s.give(int(want))
+}
+
+// ReadPacket reads a frame of Opus.FrameSamples samples as Read does, and gives the Opus packet that says the same if the input has one that can be sent
+// as it is; else nil. A talk that sends the packets for the frames loses nothing by decoding and encoding. They are padded (RFC 6716, 3.2.5), at most
+// MaxPassed bytes, all of the same size or of one that only grows, so that sizes tell little (RFC 6562); good until the next call. Sound lies
+// in them as in those of an Encoder that gets the frames: Opus.Lookahead samples late, or as much as the file's pre-skip says. There are packets from
+// the first frame up to one that does not fit, and none behind it; with io.EOF there may be a last one. It is called from the
+// beginning on, or never.
+func (s *Source) ReadPacket(frame []int16) (n int, packet []byte, err error) {
+	if s.ogg == nil {
+		n, err = s.Read(frame)
+		return n, nil, err
+	}
+	n, packet, err = s.ogg.readPacket(frame)
+	n, err = s.giveOgg(n, err)
+	return n, packet, err
+}
+
+// giveOgg counts n samples of Ogg as given and names the end.
+func (s *Source) giveOgg(n int, err error) (int, error) {
+	if err != nil {
+		return 0, fmt.Errorf("reading audio: %w", err)
+	}
+	s.eof = s.ogg.eof && n == 0
+	return s.give(n)
 }
 
 // give counts n samples as given and names the end.

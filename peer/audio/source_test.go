@@ -82,9 +82,9 @@ func TestOpenNamesWhatItDoesNotRead(t *testing.T) {
 		text string
 	}{
 		"nothing":              {nil, ErrEmpty, "no audio"},
-		"text":                 {[]byte("hello, this is a text file\n"), ErrNotWAV, `not a WAV file: it starts with "hell"`},
-		"a few bytes":          {[]byte("RIFF"), ErrNotWAV, "only 4 bytes"},
-		"another RIFF":         {[]byte("RIFF\x04\x00\x00\x00AVI LIST"), ErrNotWAV, ""},
+		"text":                 {[]byte("hello, this is a text file\n"), ErrNotAudio, `neither WAV nor Ogg Opus: it starts with "hell"`},
+		"a few bytes":          {[]byte("RIFF"), ErrNotAudio, "only 4 bytes"},
+		"another RIFF":         {[]byte("RIFF\x04\x00\x00\x00AVI LIST"), ErrNotAudio, ""},
 		"RF64":                 {append([]byte("RF64\xff\xff\xff\xffWAVE"), mono...), ErrUnsupported, "RF64"},
 		"8-bit":                {wav(fmtChunk(tagPCM, 1, 48000, 8), chunk("data", pcm48(9))), ErrUnsupported, "8-bit WAV is not supported: 16-bit PCM is"},
 		"24-bit":               {wav(fmtChunk(tagPCM, 1, 48000, 24), chunk("data", pcm48(9))), ErrUnsupported, "24-bit WAV is not supported"},

@@ -35,12 +35,13 @@ type stream struct {
 	ssrc        uint32
 	payloadType uint8
 	perTick     int64 // samples a tick of the RTP clock
-	lead        int64
+	rule        rule
 	state       streamState
 	stats       Stats
 	touched     int64 // position of the last sign of life
 	dec         *Decoder
 	ring        ring
+	way         way
 
 	talk, nextTalk announced // this talk, and the one after it
 
@@ -62,18 +63,20 @@ type arrival struct {
 	pkt Packet
 	seq int64 // extended
 	ts  int64 // extended, in samples
+
+	astray bool // of passage
 }
 
 // renew makes the stream wait for a talk. What the ring holds belongs to it.
-func (s *stream) renew(payloadType uint8, lead int64) error {
+func (s *stream) renew(payloadType uint8, r rule) error {
 	perTick, known := ticks(payloadType)
 	if !known {
 		return fmt.Errorf("%w: %d", ErrPayloadType, payloadType)
 	}
-	s.dec, s.payloadType, s.perTick, s.lead = nil, payloadType, perTick, lead
+	s.dec, s.payloadType, s.perTick, s.rule = nil, payloadType, perTick, r
 	s.state, s.stats = waiting, Stats{}
 	s.talk, s.nextTalk = s.nextTalk, announced{}
-	s.play = play{}
+	s.play, s.way = play{}, way{}
 	s.gather()
 	return nil
 }
@@ -84,7 +87,7 @@ func (s *stream) begun() bool { return s.state == playing || s.state == waiting 
 // ready makes what a talk needs when its first packet comes.
 func (s *stream) ready() (err error) {
 	if s.dec == nil {
-		s.buf = make([]int16, MaxFrame+1)
+		s.line = newLine()
 		s.dec, err = NewDecoder(s.payloadType)
 	}
 	return err
@@ -97,6 +100,7 @@ func (s *stream) gather() {
 		if p := s.ring.slots[i].pkt; p != nil {
 			s.lowSeq = min(s.lowSeq, p.seq)
 			s.minRel = min(s.minRel, p.at-p.ts)
+			s.way.note(passage{at: p.at, rel: p.at - p.ts, dur: int64(p.dur)})
 			s.stats.Received++
 		}
 	}
@@ -147,12 +151,20 @@ func (s *stream) isNews(seq uint16) bool { return s.extend(seq) > max(s.maxSeq, 
 func (s *stream) push(l *pool, a arrival) {
 	a.seq = s.extend(a.pkt.Seq)
 	if s.any && s.ring.came(a.seq) {
-		s.stats.Duplicates++
+		if !a.pkt.Redundant {
+			s.stats.Duplicates++
+		}
 		return
+	}
+	a.ts, a.astray = s.extendTS(a), s.any && a.seq < s.maxSeq && !a.pkt.Redundant
+	if a.pkt.Redundant {
+		if s.useless(&a) {
+			return
+		}
+		s.stats.Recovered++
 	}
 	s.stats.Received++
 	s.touched = max(s.touched, a.at)
-	a.ts = s.extendTS(a)
 	s.noteNewest(a)
 	switch {
 	case s.state == done:
@@ -162,6 +174,22 @@ func (s *stream) push(l *pool, a arrival) {
 		s.hold(l, a)
 	}
 }
+
+// useless reports whether a copy comes too late for its packet, and notes when it came.
+func (s *stream) useless(a *arrival) bool {
+	switch {
+	case s.state == done:
+		return true
+	case s.state == playing && s.isLate(a) && !s.await(a):
+		s.follow(a)
+		s.ring.mark(a.seq)
+		return true
+	}
+	return false
+}
+
+// isLate reports whether a packet can not be played any more as the talk is anchored.
+func (s *stream) isLate(a *arrival) bool { return a.seq < s.nextSeq || a.ts+int64(a.dur) <= s.playTS }
 
 // hold puts the packet into the ring.
 func (s *stream) hold(l *pool, a arrival) {
@@ -181,7 +209,7 @@ func (s *stream) extendTS(a arrival) int64 {
 	}
 	expected := s.maxTS + (a.seq-s.maxSeq)*s.dur
 	now := s.timeFor(a.at)
-	if distance(ts, expected) <= jump || ts <= now+jump && ts >= now-s.lead-jump {
+	if distance(ts, expected) <= jump || ts <= now+jump && ts >= now-s.rule.depth-jump {
 		return ts
 	}
 	return max(now, s.playTS, s.maxTS+s.dur)
@@ -192,7 +220,7 @@ func distance(a, b int64) int64 { return max(a-b, b-a) }
 // timeFor returns the timestamp of a packet that arrives at a position as quickly as the quickest.
 func (s *stream) timeFor(at int64) int64 {
 	if s.state == playing {
-		return at + s.lead - s.anchor
+		return at + s.wanted() - s.anchor
 	}
 	if s.minRel == math.MaxInt64 {
 		return s.maxTS + s.dur
@@ -217,13 +245,15 @@ func (s *stream) fits(a *arrival) bool {
 	}
 	s.lowSeq = low
 	s.minRel = min(s.minRel, a.at-a.ts)
+	s.follow(a)
 	return true
 }
 
 // inTime reports whether a packet of a playing talk can still be played, and can be held until then.
 func (s *stream) inTime(a *arrival) bool {
-	if a.seq < s.nextSeq || a.ts+int64(a.dur) <= s.playTS {
+	if !s.await(a) && s.isLate(a) {
 		if !s.alwaysLate(a) {
+			s.follow(a)
 			s.stats.Late++
 			s.ring.mark(a.seq)
 			return false
@@ -234,12 +264,12 @@ func (s *stream) inTime(a *arrival) bool {
 	case a.seq-s.nextSeq >= ringSize && s.ring.count == 0: // a long loss
 		s.stats.Lost += int(a.seq - s.nextSeq)
 		s.nextSeq = a.seq
-	case a.seq-s.nextSeq >= ringSize, a.ts+s.anchor > a.at+s.lead+holdAhead:
+	case a.seq-s.nextSeq >= ringSize, a.ts+s.anchor > a.at+max(s.rule.depth, s.depth())+holdAhead:
 		s.stats.Overflowed++
 		return false
 	}
 	s.late = false
-	s.watchDrift(a)
+	s.follow(a)
 	return true
 }
 
@@ -258,6 +288,7 @@ func (s *stream) alwaysLate(a *arrival) bool {
 
 // reanchor places a packet, which came late as all before it, where a packet that arrives now belongs. What follows is unwrapped from it.
 func (s *stream) reanchor(a *arrival) {
+	s.way = way{ring: s.way.ring}
 	a.ts = max(s.timeFor(a.at), s.playTS)
 	s.nextSeq = min(s.nextSeq, a.seq)
 	s.maxSeq, s.maxStamp, s.maxTS, s.dur = a.seq, a.pkt.Timestamp, a.ts, int64(a.dur)

@@ -33,12 +33,9 @@ type wavHeader struct {
 	length int64 // bytes of audio as declared; 0 and what is not below streamingLength have no meaning in a pipe
 }
 
-// readWAVHeader reads up to the first sample. Chunks before the data that are not known are skipped.
+// readWAVHeader reads from behind the file's start up to the first sample. Chunks before the data that are not known are skipped.
 func readWAVHeader(r io.Reader) (wavHeader, error) {
 	var h wavHeader
-	if err := readRIFF(r); err != nil {
-		return h, err
-	}
 	for {
 		id, size, err := readChunk(r)
 		if err != nil {
@@ -60,28 +57,6 @@ func readWAVHeader(r io.Reader) (wavHeader, error) {
 			}
 		}
 	}
-}
-
-// readRIFF reads the twelve bytes by which a WAVE file is known.
-func readRIFF(r io.Reader) error {
-	var b [12]byte
-	n, err := io.ReadFull(r, b[:])
-	switch {
-	case n == 0 && errors.Is(err, io.EOF):
-		return ErrEmpty
-	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
-		return err
-	case err != nil:
-		return fmt.Errorf("%w: it has only %d bytes", ErrNotWAV, n)
-	}
-	id, form := string(b[:4]), string(b[8:])
-	switch {
-	case id == "RIFF" && form == "WAVE":
-		return nil
-	case (id == "RF64" || id == "RIFX" || id == "BW64") && form == "WAVE":
-		return fmt.Errorf("%s WAV is %w: RIFF is", id, ErrUnsupported)
-	}
-	return fmt.Errorf("%w: it starts with %q", ErrNotWAV, b[:4])
 }
 
 // readChunk reads the head of a chunk: its name and the bytes that follow.

@@ -32,7 +32,7 @@ func record(t *testing.T, h *peer.Hearing) *recording {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		done <- h.Pace(ctx, func(frame []int16) error {
+		done <- h.Pace(ctx, peer.Frame, func(frame []int16) error {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			r.samples = append(r.samples, frame...)

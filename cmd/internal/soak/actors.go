@@ -178,5 +178,5 @@ func (s *soak) hears(ctx context.Context, c *peer.Client, room string, v *voiceC
 			}
 		}
 	}()
-	return h.Pace(ctx, func([]int16) error { return nil })
+	return h.Pace(ctx, peer.Frame, func([]int16) error { return nil })
 }

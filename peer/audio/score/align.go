@@ -7,20 +7,58 @@ import (
 
 // align finds by how many samples deg lags ref, with the cross-correlation there, normalised to −1 … 1.
 func align(ref, deg []float64) (lag int, correlation float64) {
-	n := powerOfTwo(len(ref) + len(deg))
-	f := newFFT(n)
-	a := crossSpectrum(f, ref, deg)
-	f.forward(a)
-	best, at := math.Inf(-1), 0
-	for i, v := range a {
+	c := correlate(ref, deg)
+	at := c.best()
+	return c.lag(at), c.at(at) / math.Sqrt(energy(ref)*energy(deg)+tiny)
+}
+
+// alignNear is align, but of the peaks that are nearly as high as the highest one it takes that whose lag is nearest to 0.
+func alignNear(ref, deg []float64) (lag int, correlation float64) {
+	c := correlate(ref, deg)
+	at := c.best()
+	least := nearly * c.at(at)
+	for i := range c {
+		near := max(c.lag(i), -c.lag(i)) < max(c.lag(at), -c.lag(at))
+		if v := c.at(i); near && v >= least && v >= c.at(i-1) && v >= c.at(i+1) {
+			at = i
+		}
+	}
+	return c.lag(at), c.at(at) / math.Sqrt(energy(ref)*energy(deg)+tiny)
+}
+
+// nearly is the height of a peak, of the highest one's, from which on it may be the one that is looked for.
+const nearly = 0.95
+
+// correlations are the cross-correlation for each lag, times their number, which is a power of two; negative lags are at the end.
+type correlations []complex128
+
+func correlate(ref, deg []float64) correlations {
+	f := newFFT(powerOfTwo(len(ref) + len(deg)))
+	c := crossSpectrum(f, ref, deg)
+	f.forward(c)
+	return c
+}
+
+// at is the correlation at a place, or at one beyond the first or the last one.
+func (c correlations) at(i int) float64 { return real(c[i&(len(c)-1)]) / float64(len(c)) }
+
+// lag is the lag of a place.
+func (c correlations) lag(i int) int {
+	if i > len(c)/2 {
+		i -= len(c)
+	}
+	return i
+}
+
+// best is the place of the highest one.
+func (c correlations) best() (at int) {
+	best := math.Inf(-1)
+	for i, v := range c {
 		if real(v) > best {
 			best, at = real(v), i
 		}
 	}
-	if at > n/2 {
-		at -= n
-	}
-	return at, best / float64(n) / math.Sqrt(energy(ref)*energy(deg)+tiny)
+	return at
 }
 
 // crossSpectrum returns X·conj(Y) of the spectra X of ref and Y of deg, filled up with zeros: its forward transform is n times the

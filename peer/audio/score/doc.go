@@ -6,5 +6,5 @@
 // shifting phases as the plain ratio does: identical sound has 35 dB (the cap), Opus speech at 32 kbit/s 18 to 20. What it is
 // good for is the difference between two recordings of the same voice, one with a network and one without; it is no opinion score.
 //
-// One delay is taken for the whole recording; where the delay wanders the figures fall.
+// Compare takes one delay for the whole recording; where the delay wanders its figures fall. CompareSeconds follows the delay, second by second.
 package score

@@ -39,16 +39,26 @@ func (s Score) String() string {
 }
 
 // Compare measures deg against ref. Without sound in one of them the Score has no active frames, or all of them are lost.
-func Compare(ref, deg []int16) Score {
+func Compare(ref, deg []int16) Score { return compare(ref, deg, align) }
+
+// CompareNear is Compare for a recording that begins about where the reference does. Sound that repeats fits at more than one lag, and best may
+// fit a wrong one when a part is missing: of lags that fit nearly as well as the best it takes that nearest to 0.
+func CompareNear(ref, deg []int16) Score { return compare(ref, deg, alignNear) }
+
+func compare(ref, deg []int16, align func(ref, deg []float64) (int, float64)) Score {
 	r, d := toFloat(ref), toFloat(deg)
 	var s Score
 	s.Lag, s.Correlation = align(r, d)
-	r, d = overlap(r, d, s.Lag)
+	s.compare(overlap(r, d, s.Lag))
+	return s
+}
+
+// compare measures d against r, which are aligned and of the same length.
+func (s *Score) compare(r, d []float64) {
 	s.Gain = dot(r, d) / (energy(r) + tiny)
 	signal, noise := s.Gain*s.Gain*energy(r), noise(r, d, s.Gain)
 	s.SNR = 10 * math.Log10((signal+tiny)/(noise+tiny))
 	s.frames(r, d)
-	return s
 }
 
 // frames averages over the active frames.
