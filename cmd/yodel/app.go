@@ -14,8 +14,8 @@ const examples = `Shout into a room, and everyone in it hears the echo. For exam
   yodel talk                           record, listen, send
   sox in.mp3 -t wav - | yodel talk -   shout what comes from a pipe
   yodel hear                           hear the room on the speaker
-  yodel hear -o room.wav --for 1m      hear it into a file
-  yodel chat --nick alice -r club      chat in another room
+  yodel chat --nick alice -r club      chat in another room; Enter alone talks
+  yodel echo                           the sound check: hear yourself
 yodel COMMAND --help tells more; yodel --help lists the commands.
 `
 
@@ -48,7 +48,7 @@ func (sh *shell) app() *cli.App {
 		Action:          sh.versionAction,
 	}
 	app.Commands = []*cli.Command{
-		sh.sendCommand(), sh.readCommand(), sh.talkCommand(), sh.hearCommand(), sh.chatCommand(),
+		sh.sendCommand(), sh.readCommand(), sh.talkCommand(), sh.hearCommand(), sh.chatCommand(), sh.echoCommand(),
 		sh.whoCommand(), sh.roomsCommand(), sh.pingCommand(), sh.joinCommand(), sh.keyCommand(), sh.benchCommand(),
 	}
 	return app

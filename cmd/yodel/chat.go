@@ -16,10 +16,17 @@ import (
 func (sh *shell) chatCommand() *cli.Command {
 	return sh.command(&cli.Command{
 		Name:  "chat",
-		Usage: "talk with a room in writing",
+		Usage: "talk with a room in writing, and on a terminal aloud",
 		Description: "Every line typed is sent, and what others write is shown, beginning with the last 10 messages.\n" +
 			"/nick NAME changes the nick, /who tells who is there, /quit or Ctrl-D leaves; a line that begins with // is\n" +
-			"sent with one / less. Who leaves waits for receipts until none came for 5 s.",
+			"sent with one / less. Who leaves waits for receipts until none came for 5 s.\n" +
+			"On a terminal the room is heard on the speaker, if there is one; /mute silences it, and /mute lets it be heard again. Enter on an empty\n" +
+			"line opens the microphone ($YODEL_RECORD, else " + defaultRecorder + "): the room hears what is said, the speaker is\n" +
+			"silent meanwhile, and Enter ends it, or 10 minutes.",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "mute", DisableDefaultText: true, Usage: "on a terminal: begin without the room's sound, until /mute"},
+			latencyFlag(),
+		},
 	}, chatAction)
 }
 
@@ -31,12 +38,18 @@ const maxTyped = 1024
 const leaveGrace = 5 * time.Second
 
 // chat is a running chat. One goroutine reads what is typed and does not wait for the daemon, so that leaving is
-// possible at any time; a second one does it, line by line; receipts are awaited on a third, and events arrive on a fourth.
+// possible at any time; a second one does it, line by line; receipts are awaited on a third, and events arrive on a fourth. On a
+// terminal one more takes the room to the speaker, and one runs while the microphone is open.
 type chat struct {
 	*shell
 	client      *peer.Client
 	interactive bool // lines are typed on a terminal, which has shown them already
 	asked       bool // whether to leave was asked about the line before
+
+	sound  *roomSound // nil where nothing is heard; the rest of these four is readTyped's
+	lines  typedLines // what is typed
+	talk   *micTalk   // the last one; nil before
+	lastAt time.Time  // when a line was typed last
 
 	typed    chan func(context.Context) // what is to be done, in order
 	awaited  chan *peer.Publication
@@ -49,7 +62,15 @@ type chat struct {
 	first error           // why a line was not sent; only from a pipe
 }
 
-func chatAction(ctx context.Context, sh *shell, _ *cli.Context) error {
+func chatAction(ctx context.Context, sh *shell, flags *cli.Context) error {
+	latency, err := latencyOf(flags)
+	if err != nil {
+		return err
+	}
+	aloud := isTerminal(sh.stdin) && !sh.json
+	if !aloud && (flags.IsSet("latency") || flags.IsSet("mute")) {
+		return usagef("--latency and --mute are of what is heard: in a chat on a terminal, without --json")
+	}
 	ctx, cancel := watchReader(ctx, sh.out.stdout)
 	defer cancel()
 	client, err := sh.dial(ctx, dialing{nick: true, reconnect: true})
@@ -58,11 +79,34 @@ func chatAction(ctx context.Context, sh *shell, _ *cli.Context) error {
 	}
 	defer hangUp(client)
 	c := newChat(sh, client)
-	if _, err := sh.join(ctx, client, peer.JoinOptions{From: peer.Last(defaultLast)}); err != nil {
+	if aloud {
+		err = c.joinAloud(ctx, latency, flags.Bool("mute"))
+	} else {
+		err = c.joinInWriting(ctx)
+	}
+	if err != nil {
 		return err
 	}
-	sh.out.remark("type a line to send it; /quit or Ctrl-D leaves")
 	return c.run(ctx)
+}
+
+func (c *chat) joinInWriting(ctx context.Context) error {
+	_, err := c.join(ctx, c.client, peer.JoinOptions{From: peer.Last(defaultLast)})
+	if err == nil {
+		c.out.remark("type a line to send it; /quit or Ctrl-D leaves")
+	}
+	return err
+}
+
+// joinAloud joins the room with its sound.
+func (c *chat) joinAloud(ctx context.Context, latency time.Duration, muted bool) error {
+	h, err := c.joinHearing(ctx, c.client, peer.HearOptions{From: peer.Last(defaultLast), Latency: latency})
+	if err != nil {
+		return err
+	}
+	c.sound = newRoomSound(h, muted)
+	c.out.remark("type a line to send it; Enter alone talks and ends talking, /mute turns the sound off and on; /quit or Ctrl-D leaves")
+	return nil
 }
 
 func newChat(sh *shell, client *peer.Client) *chat {
@@ -78,12 +122,18 @@ func (c *chat) run(ctx context.Context) error {
 	defer cancel(nil)
 	go func() { cancel(c.followEvents(ctx, follow{client: c.client, skip: c.typedHere})) }()
 	go c.doTyped(ctx)
+	if c.sound != nil {
+		go func() {
+			cancel(c.sound.run(ctx, func(err error) { c.out.remark(noSpeaker(err, "messages go on")) }))
+		}()
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		c.awaitAll(ctx)
 	}()
 	err := c.readTyped(ctx)
+	c.endTalk()
 	close(c.typed)
 	return firstError(err, c.leave(ctx, done))
 }

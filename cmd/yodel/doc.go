@@ -13,8 +13,9 @@
 //
 // The command runs on a goroutine of its own. What waits does so on others that end with the command's context: one reads
 // the lines of standard input, one watches whether standard output still has a reader (commands that write to it while they follow a
-// room end at once when it has gone), one takes a room's sound to its output, in talk one reads the session's events, and in send and
-// chat one waits for the receipts; in chat one more does what was typed, and one shows the room. Opening a file or a recording runs
+// room end at once when it has gone), one takes a room's sound to its output, in talk and echo one reads the session's events, and in send and
+// chat one waits for the receipts; in chat one more does what was typed, one shows the room, and one runs while the microphone is open, with a second that
+// stops the recorder. Opening a file, a recording or, in chat and echo, the sound card runs
 // on one that is left behind if a pipe holds it up beyond the context's end, and so do a Read and a Write that are held up, and the reading of an invite (join -). The
 // printer is what they share; a write to standard output that blocks holds up only those who write there too.
 //
@@ -23,7 +24,7 @@
 // Results go to standard output: messages, lists, receipts, raw audio. Everything else goes to standard
 // error: who joined and left (in a room of over 200 how many there are), who speaks, progress (on a terminal only), "yodel: error: …" and
 // "yodel: hint: …". With --json, results, events and errors are objects on standard output, one a line, each with
-// a "type": message, joined, join, leave, crowd, talk, receipt, who, room, ping, enrolled (of join), key, bench, lost, back, truncated, delay, error.
+// a "type": message, joined, join, leave, crowd, talk, receipt, who, room, ping, echo, file (of hear --split), enrolled (of join), key, bench, lost, back, truncated, delay, error.
 // Times are RFC 3339 in UTC, durations are seconds. Where standard output carries audio (hear -o -), the objects go to
 // standard error instead. What came from others reaches no stream unescaped: text through
 // wire.Printable, JSON with \u escapes for the same characters, bidirectional overrides among them. Letters that are written from right to left stay.
@@ -32,15 +33,42 @@
 // are longer than it is wide are cut into rows, and each row but the first begins with "  | ". A nick that has a colon, an asterisk, a comma or the
 // like stands in quotes, and so does the name of a room that is none.
 //
+// # What hear shows and writes
+//
+// While standard error is a terminal, and neither --quiet nor --json, a line is brought up to date eight times a second: the level of what is heard, how long it
+// was heard, and the nicks of those who speak, each with the delay of its jitter buffer. It is cut to the terminal's width, and makes way for other lines. Where samples go to
+// standard output there is none.
+//
+// --split has a WAV for each talk, with the silence within it, from its first sample that is heard to its end; with --for, or a signal, to the end of the
+// timeline. It takes the place of the speaker, and stands beside -o. A talk that goes on when a session was lost has a file for each part. The folder
+// is made if only it is missing, and a file is made in it and removed, before anything is sent. A name is the instant in UTC and the nick (fileNick), of which
+// nothing can lead out of the folder; where it is taken, -2, -3 … stands behind it. A file that cannot be written to ends the command (1).
+//
+// --latency is how deep the jitter buffer of a live room is, over 0 and up to 2 s; auto, the default, follows the network. A room with a delay needs none, and
+// says so. The depth that is in use is in each talk of --json ("latency"), and in the lines for people in live rooms.
+//
 // # A hostile daemon
 //
 // No command waits for an answer longer than 20 s (--timeout when that is longer), and for the first one not longer than --timeout. read without -f ends when nothing
 // is left: after a second in which nothing of the replay came it asks, because messages may have been erased that were promised, and then after 2, 4 and
 // 8 s more; of "the last
-// N" it prints N. Files are named by the user alone. What is remembered of a daemon (known_hosts, --state) has its name as the user gave it, its key, and a log
+// N" it prints N. Files are named by the user alone; those of --split are in the user's folder, and bounded in number by the disk. What is remembered of a daemon (known_hosts, --state) has its name as the user gave it, its key, and a log
 // id of 16 bytes in hexadecimal digits. The rest is package peer's.
 //
 // Messages are written to standard output as they come together, in one write of up to some 32 KiB; none is held back for more to come.
+//
+// # Sound in chat, and the sound check
+//
+// On a terminal chat hears the room (roomSound): the sound card reads the timeline. While there is none, because it is not open yet, not wanted (--mute), not
+// there, or takes nothing for 3 s, the timeline goes on by the clock, so that who speaks is told when it would be heard. An open microphone silences the speaker (half
+// duplex): the two would pass a voice round and round. The microphone opens by Enter on an empty line only, and neither by one that was pasted, which is
+// within 100 ms of another line before or behind it, nor within 2 s after the recorder has ended by itself, when Enter was meant to end the talk. It closes by Enter, after 10 minutes, and
+// when the chat is left, whose end waits for that of the talk. A recorder that does not stop is killed after 2 s, and at the program's
+// end; one that fails in mid-talk ends the talk, and is told.
+//
+// echo keeps what it says, 30 s at most, and gathers its own talk from what is heard, and nothing else of it (peer.HearOptions.Parts). The echo's delay is from
+// Talk.Started to the instant of its first sample on the timeline, corrected by the cross-correlation of both with the codec's delay taken out; the buffers of a sound
+// card, some 0.1 s, are not in it. Opus goes at 32 kbit/s, or at --bitrate, as the codec alone does. Compared are pieces of 4 s, so that a delay which changes in mid-talk does not count as noise.
 //
 // # What send promises
 //
@@ -89,10 +117,10 @@
 // # Exit codes
 //
 //	0    done; also when the reader of standard output has gone (read -f | head -1)
-//	1    failed: a file, that of --state among them (not its own, or in use), standard output, a message that cannot be sent, a sound card, a truncated WAV
-//	2    usage: an unknown command, flag, codec or format, a fault in config.toml, what is no invite, input that is not WAV, raw audio to a terminal
+//	1    failed: a file, that of --state among them (not its own, or in use), standard output, a message that cannot be sent, a sound card, a file of sound that is truncated, damaged or of a kind that is not read
+//	2    usage: an unknown command, flag, codec, bit rate or format, a fault in config.toml, what is no invite, input that is neither WAV nor Ogg Opus, raw audio to a terminal
 //	3    the daemon is unreachable, timed out, or the session was lost; lines of send had no receipt in --timeout; lines of chat had no receipt 5 s after leaving;
-//	     nothing of a talk got through, or its end did not
+//	     nothing of a talk got through, or its end did not; the echo was not heard (talk --hear, echo) 5 s after it was due
 //	4    refused: access, kicked, nick (taken or illegal), room, version, the room log is read-only; also by this side when the daemon's key has changed,
 //	     or is not that of the invite
 //	130  ended by SIGINT, 143 by SIGTERM, 129 by SIGHUP (which is ignored under nohup); files are finished first

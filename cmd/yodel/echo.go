@@ -18,16 +18,12 @@ type echo struct {
 	over chan struct{} // nil until one is; closed when it was heard to its end
 }
 
-// startEcho plays the room until stop. An output that cannot be opened is an error before anything is shouted.
-func startEcho(ctx context.Context, sh *shell, h hearing) (*echo, error) {
-	play, err := sh.openOutput(h)
-	if err != nil {
-		return nil, err
-	}
+// startEcho plays the room until stop.
+func startEcho(ctx context.Context, play func(context.Context) error) *echo {
 	ctx, cancel := context.WithCancel(ctx)
 	e := &echo{cancel: cancel, played: make(chan error, 1)}
 	go func() { e.played <- play(ctx) }()
-	return e, nil
+	return e
 }
 
 // expect begins to look for the end of the talk that is about to end here. What is heard of others, and of other talks of

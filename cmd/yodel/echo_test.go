@@ -12,13 +12,10 @@ import (
 
 // startTestEcho is an echo whose output is complete as soon as it is stopped.
 func startTestEcho(ctx context.Context) *echo {
-	ctx, cancel := context.WithCancel(ctx)
-	e := &echo{cancel: cancel, played: make(chan error, 1)}
-	go func() {
+	return startEcho(ctx, func(ctx context.Context) error {
 		<-ctx.Done()
-		e.played <- nil
-	}()
-	return e
+		return nil
+	})
 }
 
 func TestEchoEndsWithTheExpectedTalk(t *testing.T) {

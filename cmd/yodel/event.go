@@ -80,11 +80,15 @@ func (sh *shell) tellEvent(ev peer.Event) {
 	case *peer.Truncated:
 		sh.note(noteObject{Type: "truncated", Room: ev.Room}, "* older messages are not there any more")
 	case *peer.RoomChanged:
+		sh.live = ev.Lead == 0
 		delay := ev.Delay.Seconds()
 		sh.note(noteObject{Type: "delay", Room: ev.Room, Delay: &delay}, "* the room's delay is now "+exact(ev.Delay))
 	case *peer.Lost:
 		sh.note(noteObject{Type: "lost", Message: ev.Err.Error()}, "* connection lost: "+ev.Err.Error()+"; reconnecting")
 	case *peer.Back:
+		for _, j := range ev.Rooms {
+			sh.live = j.Lead == 0 // a command is in one room
+		}
 		sh.note(noteObject{Type: "back", Room: sh.room}, "* connected again")
 	}
 }
@@ -134,18 +138,38 @@ func (sh *shell) tellTalking(ev *peer.Talking, now time.Time) {
 		SSRC: ev.SSRC, Self: ev.Self, Heard: sh.hearing, At: stamp(now),
 	}
 	text := " speaks"
-	if !ev.Start {
-		seconds := ev.Duration.Seconds()
-		o.State, o.Duration, text = "end", &seconds, " ended, "+tenth(ev.Duration)
-		frames := ev.Packets + ev.Lost - ev.Late // what came late is counted by both
-		if frames > 0 {
-			o.Frames, o.Lost, o.Late = &frames, &ev.Lost, &ev.Late
-		}
-		if ev.Lost > 0 {
-			text += fmt.Sprintf("; %d of %d frames lost", ev.Lost, frames)
+	if sh.hearing {
+		latency := ev.Latency.Seconds()
+		o.Latency = &latency
+		if sh.live {
+			text += " (latency " + millis(ev.Latency) + ")"
 		}
 	}
+	if !ev.Start {
+		text = o.end(ev)
+	}
 	sh.out.event(clock(now, now)+" * "+shownNick(ev.Nick)+text, o)
+}
+
+// end adds the end of a talk, and gives it for people.
+func (o *talkObject) end(ev *peer.Talking) (text string) {
+	seconds := ev.Duration.Seconds()
+	o.State, o.Duration = "end", &seconds
+	text = " ended, " + tenth(ev.Duration)
+	frames := ev.Packets + ev.Lost - ev.Late // what came late is counted by both
+	if frames == 0 {
+		return text
+	}
+	o.Frames, o.Lost, o.Late, o.Recovered = &frames, &ev.Lost, &ev.Late, &ev.Recovered
+	switch {
+	case ev.Lost > 0 && ev.Recovered > 0:
+		text += fmt.Sprintf("; %d of %d frames lost, %d recovered", ev.Lost, frames, ev.Recovered)
+	case ev.Lost > 0:
+		text += fmt.Sprintf("; %d of %d frames lost", ev.Lost, frames)
+	case ev.Recovered > 0:
+		text += fmt.Sprintf("; %d of %d frames recovered", ev.Recovered, frames)
+	}
+	return text
 }
 
 // tellJoined prints the line that starts every command which stays in a room.
@@ -216,4 +240,9 @@ func exact(d time.Duration) string {
 // tenth gives a time in seconds, rounded: "4.1 s".
 func tenth(d time.Duration) string {
 	return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s"
+}
+
+// millis gives a time in milliseconds, rounded: "42 ms".
+func millis(d time.Duration) string {
+	return strconv.FormatInt(d.Round(time.Millisecond).Milliseconds(), 10) + " ms"
 }

@@ -8,6 +8,7 @@ import (
 	"yodel/cmd/internal/load"
 	"yodel/peer"
 	"yodel/peer/audio"
+	"yodel/peer/audio/ogg"
 	"yodel/wire"
 	"yodel/wire/secure"
 )
@@ -61,14 +62,16 @@ var kinds = []struct {
 	{errNoAnswer, exitUnreachable, "timeout", "--timeout 1m waits longer"},
 	{context.DeadlineExceeded, exitUnreachable, "timeout", "--timeout 30s waits longer"},
 	{audio.ErrUnknownCodec, exitUsage, "usage", "the codecs are opus and l16"},
+	{audio.ErrBitrate, exitUsage, "usage", ""},
 	{audio.ErrFormat, exitUsage, "usage", "raw PCM is described by --format s16le --rate 48000 --channels 1"},
-	{audio.ErrNotWAV, exitUsage, "not_wav", "raw PCM needs --format s16le --rate 48000 --channels 1; ffmpeg -i FILE -f wav - | yodel talk - takes anything else"},
-	{audio.ErrUnsupported, exitFailed, "unsupported", "ffmpeg -i FILE -c:a pcm_s16le -f wav - | yodel talk - takes it"},
+	{audio.ErrNotAudio, exitUsage, "not_audio", "ffmpeg -v error -i FILE -f wav - | yodel talk - takes any sound; raw PCM needs --format s16le --rate 48000 --channels 1"},
+	{audio.ErrUnsupported, exitFailed, "unsupported", "ffmpeg -v error -i FILE -ac 1 -ar 48000 -f wav - | yodel talk - takes it"},
+	{ogg.ErrDamaged, exitFailed, "damaged", "ffmpeg -v error -i FILE -f wav - | yodel talk - sends what can be read of it"},
 	{audio.ErrTruncated, exitFailed, "truncated", "cat FILE | yodel talk - sends what is there"},
 	{audio.ErrEmpty, exitFailed, "no_audio", ""},
 	{audio.ErrNoOpus, exitFailed, "no_opus", "--codec l16 needs no Opus"},
 	{audio.ErrNoSpeaker, exitFailed, "no_speaker", "-o FILE.wav or -o - needs no sound card"},
-	{errNoEcho, exitFailed, "no_echo", ""},
+	{errNoEcho, exitUnreachable, "no_echo", ""},
 	{load.ErrConfig, exitUsage, "usage", "yodel bench --help tells the flags"},
 	{load.ErrUnreachable, exitUnreachable, "unreachable", "is yodeld running there? --server HOST[:PORT] or YODEL_SERVER names another daemon"},
 	{load.ErrFiles, exitFailed, "too_few_files", "ulimit -Hn N, as root, allows more"},

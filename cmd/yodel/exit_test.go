@@ -31,7 +31,7 @@ func TestExplain(t *testing.T) {
 		{audio.ErrNoOpus, 1, "no_opus"},
 		{usagef("bad"), 2, "usage"},
 		{withHint(usagef("bad"), "do better"), 2, "usage"},
-		{audio.ErrNotWAV, 2, "not_wav"},
+		{audio.ErrNotAudio, 2, "not_audio"},
 		{audio.ErrUnknownCodec, 2, "usage"},
 		{audio.ErrFormat, 2, "usage"},
 		{peer.ErrServer, 2, "usage"},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"strings"
 	"unicode/utf8"
 )
@@ -49,4 +50,19 @@ func columns(r rune, before int) int {
 		return 2
 	}
 	return 1
+}
+
+// usualWidth is taken for the width of a terminal that does not tell it.
+const usualWidth = 80
+
+// oneRow gives as much of text, which is printable and one line, as fits into a row of width columns, and one is left over: behind the last some
+// terminals have begun the next row.
+func oneRow(text string, width int) string {
+	left := cmp.Or(width, usualWidth) - 1
+	for i, r := range text {
+		if left -= columns(r, 0); left < 0 {
+			return text[:i]
+		}
+	}
+	return text
 }

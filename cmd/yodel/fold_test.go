@@ -45,3 +45,25 @@ func TestFold(t *testing.T) {
 		t.Error("folded where there is no terminal")
 	}
 }
+
+// A status line leaves the last column free, and cuts no character.
+func TestOneRow(t *testing.T) {
+	tests := []struct {
+		text  string
+		width int
+		want  string
+	}{
+		{"alice", 6, "alice"},
+		{"alice", 5, "alic"},
+		{"日本語", 6, "日本"},
+		{"日本語", 5, "日本"},
+		{"日本語", 4, "日"},
+		{"alice", 1, ""},
+		{strings.Repeat("x", 100), 0, strings.Repeat("x", 79)},
+	}
+	for _, tt := range tests {
+		if got := oneRow(tt.text, tt.width); got != tt.want {
+			t.Errorf("%q in %d columns: got %q, want %q", tt.text, tt.width, got, tt.want)
+		}
+	}
+}

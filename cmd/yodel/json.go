@@ -54,7 +54,28 @@ type (
 		Frames      *int     `json:"frames,omitempty"`
 		Lost        *int     `json:"lost,omitempty"`
 		Late        *int     `json:"late,omitempty"`
+		Bitrate     *int     `json:"bitrate,omitempty"` // at the end of what is sent: bit/s, and frames that a packet carried again, of the last one
+		Copies      *int     `json:"copies,omitempty"`
+		Recovered   *int     `json:"recovered,omitempty"` // frames that only a copy in a later packet, or its error correction, brought
+		Latency     *float64 `json:"latency,omitempty"`   // where it is heard: how long its quickest packet waits to be played
 		At          string   `json:"at"`
+	}
+	// echoObject is what echo has measured.
+	echoObject struct {
+		Type         string   `json:"type"`
+		Room         string   `json:"room"`
+		Delay        float64  `json:"delay"`      // from when it was said to when it was heard, without the codec's own
+		RoomDelay    float64  `json:"room_delay"` // of that, what the room makes on purpose
+		Latency      float64  `json:"latency"`    // how long the quickest packet waited to be played
+		Frames       int      `json:"frames"`
+		Lost         int      `json:"lost"`
+		Recovered    int      `json:"recovered"`
+		Level        float64  `json:"level"`             // of what was said, where there is sound, in dB relative to full scale; -96: nothing
+		Peak         float64  `json:"peak"`              // of it, likewise
+		Quality      *float64 `json:"quality,omitempty"` // of the echo, in dB; these two are not there when nothing was said
+		CodecQuality *float64 `json:"codec_quality,omitempty"`
+
+		clipped bool // what was said had more than fits
 	}
 	joinedObject struct {
 		Type    string         `json:"type"`
@@ -88,6 +109,17 @@ type (
 		Members int     `json:"members"`
 		Talkers int     `json:"talkers"`
 		Newest  uint64  `json:"newest"`
+	}
+	// fileObject tells that a file of hear --split is complete.
+	fileObject struct {
+		Type        string  `json:"type"`
+		Path        string  `json:"path"`
+		Room        string  `json:"room"`
+		From        string  `json:"from"`
+		Fingerprint string  `json:"fingerprint"`
+		SSRC        uint32  `json:"ssrc"` // as in the objects of the talk
+		At          string  `json:"at"`   // the instant of its first sample
+		Duration    float64 `json:"duration"`
 	}
 	receiptObject struct {
 		Type string `json:"type"`

@@ -31,7 +31,7 @@ func manualPage() manual.Page {
 			}},
 			{Title: "Environment", Terms: [][2]string{
 				{"YODEL_SERVER, YODEL_ROOM, YODEL_NICK, YODEL_IDENTITY", "The daemon, the room, the nick and the file of the key, where no flag says otherwise."},
-				{"YODEL_RECORD", "The command that records for talk: a WAV on its standard output."},
+				{"YODEL_RECORD", "The command that records for talk, chat and echo: a WAV on its standard output."},
 				{"XDG_CONFIG_HOME", "The folder of configuration; ~/.config if it is not set."},
 			}},
 			{Title: "Files", Terms: [][2]string{

@@ -165,8 +165,10 @@ func (p *printer) failure(f failure) {
 	}
 }
 
-// setStatus shows a line on the terminal that the next one replaces. Only call it where standard error is a terminal.
+// setStatus shows a line on the terminal that the next one replaces; what does not fit into one row is left out. Only call it where standard
+// error is a terminal.
 func (p *printer) setStatus(text string) {
+	text = oneRow(text, terminalWidth(p.stderr))
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	_, _ = fmt.Fprint(p.stderr, "\r\x1b[K"+text)

@@ -152,6 +152,59 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// The delay of a talk is told where it is heard; to people only in a live room, because elsewhere it is the room's.
+func TestTalksThatAreHeardTellTheirDelay(t *testing.T) {
+	start := peer.Talking{Nick: "bob", Start: true, Latency: 41600 * time.Microsecond}
+	end := peer.Talking{Nick: "bob", Duration: 3200 * time.Millisecond, Packets: 158, Lost: 2, Recovered: 7, Latency: 63 * time.Millisecond}
+	repaired := end
+	repaired.Packets, repaired.Lost = 160, 0
+	tests := []struct {
+		talk          peer.Talking
+		hearing, live bool
+		text          string
+		latency       any
+		recovered     any
+	}{
+		{start, true, true, " * bob speaks (latency 42 ms)\n", 0.0416, nil},
+		{start, true, false, " * bob speaks\n", 0.0416, nil},
+		{peer.Talking{Nick: "bob", Start: true}, false, false, " * bob speaks\n", nil, nil},
+		{end, true, true, " * bob ended, 3.2 s; 2 of 160 frames lost, 7 recovered\n", 0.063, 7.0},
+		{repaired, true, true, " * bob ended, 3.2 s; 7 of 160 frames recovered\n", 0.063, 7.0},
+	}
+	for _, tt := range tests {
+		stdout, stderr := told(true, func(sh *shell) {
+			sh.hearing, sh.live = tt.hearing, tt.live
+			sh.tellEvent(&tt.talk)
+		})
+		var got map[string]any
+		if err := json.Unmarshal([]byte(stdout), &got); err != nil {
+			t.Fatalf("%q: %v", stdout, err)
+		}
+		if !strings.HasSuffix(stderr, tt.text) || got["latency"] != tt.latency || got["recovered"] != tt.recovered {
+			t.Errorf("hearing %v, live %v: got %q and %s", tt.hearing, tt.live, stderr, stdout)
+		}
+	}
+}
+
+// A room may become live, or get a delay, while it is heard.
+func TestAChangeOfTheDelayCountsForTheTalksAfterIt(t *testing.T) {
+	start := &peer.Talking{Nick: "bob", Start: true, Latency: 40 * time.Millisecond}
+	for _, change := range []struct{ toDelay, toLive peer.Event }{
+		{&peer.RoomChanged{Delay: time.Second, Lead: time.Second}, &peer.RoomChanged{}},
+		{&peer.Back{Rooms: []*peer.Joined{{Delay: time.Second, Lead: time.Second}}}, &peer.Back{Rooms: []*peer.Joined{{}}}},
+	} {
+		_, stderr := told(false, func(sh *shell) {
+			sh.hearing, sh.live = true, true
+			for _, ev := range []peer.Event{start, change.toDelay, start, change.toLive, start} {
+				sh.tellEvent(ev)
+			}
+		})
+		if n := strings.Count(stderr, "bob speaks (latency 40 ms)\n"); n != 2 || strings.Count(stderr, "bob speaks\n") != 1 {
+			t.Errorf("got %q", stderr)
+		}
+	}
+}
+
 func TestJoinedLine(t *testing.T) {
 	many := make([]peer.Member, maxNamed+3)
 	for i := range many {

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
+	"math"
 	"strings"
 	"time"
 
@@ -69,7 +69,7 @@ func (sh *shell) record(ctx context.Context, program string, lines <-chan line) 
 	if err != nil || typed == "q" {
 		return nil, err
 	}
-	rec, err := startRecorder(program, sh.out)
+	rec, err := sh.startRecorder(program, sh.out)
 	if err != nil {
 		return nil, err
 	}
@@ -103,18 +103,24 @@ func decodeAll(wav []byte) ([]int16, error) {
 	if err != nil {
 		return nil, err
 	}
+	return decode(src, math.MaxInt)
+}
+
+// decode reads a source to its end, but not much more than most samples.
+func decode(src *audio.Source, most int) ([]int16, error) {
 	var pcm []int16
 	frame := make([]int16, audio.SampleRate/10)
-	for {
+	for len(pcm) < most {
 		n, err := src.Read(frame)
 		pcm = append(pcm, frame[:n]...)
 		if errors.Is(err, io.EOF) {
-			return pcm, nil
+			break
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
+	return pcm, nil
 }
 
 // recordedSource is a recording as something to be shouted.
@@ -185,36 +191,36 @@ func (sh *shell) talkLive(ctx context.Context, s shout) error {
 	if err != nil {
 		return err
 	}
-	sh.out.remark("the microphone is open: use headphones, or it hears the echo and sends it round for ever; Enter ends")
 	t, err := sh.startTalking(ctx, s, true)
 	if err != nil {
 		return err
 	}
 	defer t.close()
-	rec, err := startRecorder(program, sh.out)
+	talk, err := t.begin(ctx)
 	if err != nil {
 		return err
 	}
-	defer rec.stop()
-	if isTerminal(sh.stdin) {
-		lines := readLines(ctx, sh.stdin)
-		go func() {
-			select {
-			case <-lines:
-				rec.stop()
-			case <-rec.exited:
-			}
-		}()
+	m := microphone{program: program, enough: sh.enter(ctx), stderr: sh.out, onFrame: t.progress(nil)}
+	m.open = func() {
+		sh.out.remark("the microphone is open: use headphones, or it hears the echo and sends it round for ever; Enter ends")
+		t.tellStart(talk)
 	}
-	src, err := openSource(ctx, rec.wav, s)
-	if err != nil && ctx.Err() == nil {
-		return rec.failure(err)
+	return t.conclude(ctx, talk, t.speak(ctx, talk, m))
+}
+
+// enter gives a channel that is closed when Enter is pressed; nil, which never is, where there is no terminal to press it at.
+func (sh *shell) enter(ctx context.Context) <-chan struct{} {
+	if !isTerminal(sh.stdin) {
+		return nil
 	}
-	if err != nil {
-		return err
-	}
-	if err := t.shout(ctx, src); err != nil {
-		return fmt.Errorf("open microphone: %w", err)
-	}
-	return nil
+	pressed := make(chan struct{})
+	lines := readLines(ctx, sh.stdin)
+	go func() {
+		select {
+		case <-lines:
+			close(pressed)
+		case <-ctx.Done():
+		}
+	}()
+	return pressed
 }

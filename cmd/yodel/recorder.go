@@ -22,7 +22,7 @@ const recorderGrace = 2 * time.Second
 type recorder struct {
 	line   string
 	cmd    *exec.Cmd
-	wav    io.ReadCloser // until EOF: what it writes
+	wav    *os.File // until EOF: what it writes
 	exited chan struct{}
 	err    error // once exited: how
 }
@@ -45,7 +45,7 @@ func recorderLine() (string, error) {
 }
 
 // startRecorder runs the command in a process group of its own, so that all of it can be told to stop.
-func startRecorder(line string, stderr io.Writer) (*recorder, error) {
+func (sh *shell) startRecorder(line string, stderr io.Writer) (*recorder, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errRecorder, err)
@@ -60,6 +60,7 @@ func startRecorder(line string, stderr io.Writer) (*recorder, error) {
 		return nil, errors.Join(fmt.Errorf("%w: %w", errRecorder, err), r.Close())
 	}
 	rec := &recorder{line: line, cmd: cmd, wav: r, exited: make(chan struct{})}
+	sh.recorder.Store(rec)
 	go func() {
 		rec.err = cmd.Wait()
 		close(rec.exited)
@@ -77,6 +78,13 @@ func (r *recorder) stop() {
 	case <-grace.C:
 		r.signal(syscall.SIGKILL)
 		<-r.exited
+	}
+}
+
+// kill ends the program at once, when this one ends and cannot wait; nil is none.
+func (r *recorder) kill() {
+	if r != nil {
+		r.signal(syscall.SIGKILL)
 	}
 }
 

@@ -39,8 +39,8 @@ func run(ctx context.Context, args []string, std streams) int {
 	}
 }
 
-// end waits for a command whose context has ended. After a signal it does not wait for ever: then it says goodbye to
-// the daemon in the command's place.
+// end waits for a command whose context has ended. After a signal it does not wait for ever: then it kills what records, and says goodbye to
+// the daemon, in the command's place.
 func (sh *shell) end(ctx context.Context, ended <-chan int) int {
 	var sig signalError
 	if !errors.As(context.Cause(ctx), &sig) {
@@ -53,6 +53,7 @@ func (sh *shell) end(ctx context.Context, ended <-chan int) int {
 		return code
 	case <-grace.C:
 	}
+	sh.recorder.Load().kill()
 	_ = sh.mark.Load().save() // what standard output has taken
 	if client := sh.dialled.Load(); client != nil {
 		hangUp(client)

@@ -60,7 +60,7 @@ func TestRunWithoutDaemon(t *testing.T) {
 		{"talk --codec mp3 " + junk, 2, "unknown codec"},
 		{"talk --format u8 " + junk, 2, "u8"},
 		{"talk --format s16le --rate 1 " + junk, 2, "samples a second"},
-		{"talk --codec l16 " + junk, 2, "not a WAV file"},
+		{"talk --codec l16 " + junk, 2, "neither WAV nor Ogg Opus"},
 		{"talk --codec l16 " + dir + "/none.wav", 1, "none.wav"},
 		{"hear --for -1s", 2, "--for"},
 		{"hear --for soon", 2, "must be a time"},

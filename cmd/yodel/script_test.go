@@ -71,10 +71,17 @@ func (w withDaemon) Run() int {
 //	await FILE pattern [n]     waits until the pattern is in FILE, n times
 //	ends NAME CODE [-SIGNAL]   sends it the signal, and waits until it exits with CODE
 //	tone FILE seconds rate     writes a WAV with a tone of 440 Hz
-//	sounds FILE least most     checks that a WAV has so many seconds of sound
-func TestScript(t *testing.T) {
-	runScripts(t, testscript.Params{
-		Dir: "testdata/script",
+//	sounds FILE least most     checks that a WAV or Ogg file has so many seconds of sound
+//	carries FILE SENT          checks that the packets of one Ogg file are in another, in order and as they are
+//	card FILE                  makes a sound card that plays into FILE, a WAV, for the programs that follow
+//	card-hangs                 lets that take no more
+//	plays FILE seconds         waits until so many seconds of sound are in FILE
+func TestScript(t *testing.T) { runScripts(t, scriptsIn("testdata/script")) }
+
+// scriptsIn is how the scripts of a folder are run.
+func scriptsIn(dir string) testscript.Params {
+	return testscript.Params{
+		Dir: dir,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("PATH", yodeldDir+string(os.PathListSeparator)+env.Getenv("PATH"))
@@ -98,15 +105,20 @@ func TestScript(t *testing.T) {
 			"ends":          cmdEnds,
 			"tone":          cmdTone,
 			"sounds":        cmdSounds,
+			"carries":       cmdCarries,
+			"card":          cmdCard,
+			"card-hangs":    cmdCardHangs,
+			"plays":         cmdPlays,
 		},
 		RequireExplicitExec: true,
-	})
+	}
 }
 
 // world is what runs beside one script.
 type world struct {
 	daemon     *process
 	background map[string]*process
+	stopCard   func()
 }
 
 type worldKey struct{}
@@ -134,7 +146,7 @@ func program(ts *testscript.TestScript, args []string) *exec.Cmd {
 	ts.Check(err)
 	cmd := exec.Command(path, args[1:]...)
 	cmd.Dir = ts.MkAbs(".")
-	for _, v := range []string{"HOME", "PATH", "TMPDIR", "YODEL_SERVER", "YODEL_NICK", "YODEL_ROOM", "YODEL_IDENTITY", "YODEL_RECORD", "GORACE"} {
+	for _, v := range []string{"HOME", "PATH", "TMPDIR", "YODEL_SERVER", "YODEL_NICK", "YODEL_ROOM", "YODEL_IDENTITY", "YODEL_RECORD", "ALSA_CONFIG_PATH", "GORACE"} {
 		cmd.Env = append(cmd.Env, v+"="+ts.Getenv(v))
 	}
 	return cmd

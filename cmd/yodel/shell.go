@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"yodel/peer"
+	"yodel/peer/audio"
 	"yodel/wire"
 	"yodel/wire/secure"
 )
@@ -24,10 +25,13 @@ type shell struct {
 	stdin io.Reader
 	out   *printer
 	settings
+	parts     func(audio.Part)            // of the output, once it is open; else nil
 	hearing   bool                        // talks are told when they are heard
+	live      bool                        // the room that is heard has no delay
 	crowdTold time.Time                   // when people were told how many there are
 	dialled   atomic.Pointer[peer.Client] // nil before
 	mark      atomic.Pointer[bookmark]    // of read --state; else nil
+	recorder  atomic.Pointer[recorder]    // the last one; nil before
 }
 
 // identityFile loads the identity, making it on first use.

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
+	"yodel/peer"
 	"yodel/peer/audio"
 )
 
@@ -38,19 +41,19 @@ func (sh *shell) openOutput(h hearing) (play func(context.Context) error, err er
 		return openSpeaker(h.Read, h.end)
 	case toStdout:
 		return func(ctx context.Context) error {
-			return pace(ctx, h, audio.NewRawWriter(resultWriter{sh.out}).Write)
+			return pace(ctx, h, peer.Frame, audio.NewRawWriter(resultWriter{sh.out}).Write)
 		}, nil
 	}
 	f, err := os.Create(h.output)
 	if err != nil {
 		return nil, err
 	}
-	w, err := audio.NewWAVWriter(f)
+	w, err := sh.newFileWriter(f)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", h.output, firstError(err, f.Close()))
 	}
 	return func(ctx context.Context) error {
-		err := pace(ctx, h, w.Write)
+		err := pace(ctx, h, fileStep, w.Write)
 		if err := firstError(err, w.Close(), f.Close()); err != nil {
 			return fmt.Errorf("%s: %w", h.output, err)
 		}
@@ -58,9 +61,65 @@ func (sh *shell) openOutput(h hearing) (play func(context.Context) error, err er
 	}, nil
 }
 
+// fileWriter writes a timeline of 48 kHz mono samples to a file.
+type fileWriter interface {
+	Write(samples []int16) error
+	Close() error
+}
+
+// newFileWriter writes the format that the name of the file asks for.
+func (sh *shell) newFileWriter(f *os.File) (fileWriter, error) {
+	if !isOgg(f.Name()) {
+		return audio.NewWAVWriter(f)
+	}
+	w, err := audio.NewOggWriter(f)
+	if errors.Is(err, audio.ErrNoOpus) {
+		return nil, withHint(err, "-o FILE.wav needs no Opus")
+	}
+	if err != nil {
+		return nil, err
+	}
+	sh.parts = w.Part
+	return w, nil
+}
+
+// isOgg tells whether a file of that name is Ogg Opus. It is WAV else.
+func isOgg(name string) bool {
+	switch strings.ToLower(filepath.Ext(name)) {
+	case ".opus", ".ogg", ".oga":
+		return true
+	}
+	return false
+}
+
+// partsOf is HearOptions.Parts for an output: what it takes is known when it is opened, and before anything is read. It is nil for those that take
+// the mix alone.
+func (sh *shell) partsOf(output string) func(peer.Part) {
+	if !isOgg(output) {
+		return nil
+	}
+	return func(p peer.Part) {
+		sh.parts(audio.Part{SSRC: p.Talk.SSRC, At: p.At, PCM: p.PCM, Payload: p.Payload, Samples: p.Samples, End: p.End})
+	}
+}
+
+// bothParts gives parts to two; a may be nil.
+func bothParts(a, b func(peer.Part)) func(peer.Part) {
+	if a == nil {
+		return b
+	}
+	return func(p peer.Part) {
+		a(p)
+		b(p)
+	}
+}
+
+// fileStep is how much is written to a file at a time: nobody waits for it, so few times a second.
+const fileStep = 100 * time.Millisecond
+
 // pace drives the timeline by the clock into sink.
-func pace(ctx context.Context, h hearing, sink func([]int16) error) error {
-	err := h.Pace(ctx, func(frame []int16) error {
+func pace(ctx context.Context, h hearing, step time.Duration, sink func([]int16) error) error {
+	err := h.Pace(ctx, step, func(frame []int16) error {
 		n, done := h.end.take(frame)
 		if err := sink(frame[:n]); err != nil {
 			return err

@@ -17,31 +17,43 @@ import (
 func (sh *shell) talkCommand() *cli.Command {
 	return sh.command(&cli.Command{
 		Name:      "talk",
-		Usage:     "shout a WAV file, a pipe or the microphone into a room",
+		Usage:     "shout a file, a pipe or the microphone into a room",
 		ArgsUsage: "[FILE|-]",
-		Description: "FILE is a WAV file (16 bit, 8 to 48 kHz, mono or stereo); - is standard input. With --format it is raw PCM.\n" +
+		Description: "FILE is WAV (16 bit, 8 to 48 kHz, mono or stereo) or Ogg Opus, which goes as it is where it fits, without --bitrate; - is standard input.\n" +
+			"With --format it is raw PCM. ffmpeg and sox bring anything else: ffmpeg -v error -i FILE -f wav - | yodel talk -\n" +
 			"Without FILE on a terminal: Enter records with $YODEL_RECORD (" + defaultRecorder + "),\n" +
 			"Enter stops, then Enter sends, p plays it, q drops it.",
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "codec", Usage: "`CODEC` is opus or l16 (lossless)"},
-			&cli.StringFlag{Name: "format", Usage: "raw PCM of `FORMAT` s16le"},
-			&cli.IntFlag{Name: "rate", Value: audio.SampleRate, Usage: "raw PCM has `N` samples a second"},
-			&cli.IntFlag{Name: "channels", Value: 1, Usage: "raw PCM has `N` channels"},
+		Flags: append(shoutFlags("as the loss allows"),
 			&cli.BoolFlag{Name: "hear", DisableDefaultText: true, Usage: "stay until the own echo was heard"},
-			outputFlag("with --hear: the echo into `FILE` as WAV, or - raw to standard output"),
+			outputFlag("with --hear: the echo into `FILE` (WAV, or Ogg Opus), or - raw to standard output"),
+			latencyFlag(),
 			&cli.BoolFlag{Name: "open-mic", DisableDefaultText: true, Usage: "live from the microphone until Enter or Ctrl-C: with headphones only"},
-		},
+		),
 	}, talkAction)
 }
 
-// shout is what talk was asked for.
+// shoutFlags are the flags of what is shouted; bitrate says at what Opus goes without --bitrate.
+func shoutFlags(bitrate string) []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "codec", Usage: "`CODEC` is opus or l16 (lossless)"},
+		&cli.IntFlag{Name: "bitrate", DefaultText: bitrate, Usage: "Opus at `KBIT/S`: 16, 32, 48, 64, 80 or 96"},
+		&cli.StringFlag{Name: "format", Usage: "raw PCM of `FORMAT` s16le"},
+		&cli.IntFlag{Name: "rate", Value: audio.SampleRate, Usage: "raw PCM has `N` samples a second"},
+		&cli.IntFlag{Name: "channels", Value: 1, Usage: "raw PCM has `N` channels"},
+	}
+}
+
+// shout is what talk or echo was asked for.
 type shout struct {
 	file    string // "-": standard input; empty: the microphone
 	openMic bool
-	format  *audio.Format // nil: WAV
+	format  *audio.Format // of raw PCM; nil: WAV or Ogg Opus, as its content says
 	codec   audio.Codec
+	bitrate int // bit/s; 0: as the loss allows
 	hear    bool
 	output  string
+	latency time.Duration // of hearing; 0 adapts
+	check   *soundCheck   // measures the echo; nil unless that is wanted
 }
 
 func talkAction(ctx context.Context, sh *shell, c *cli.Context) error {
@@ -64,16 +76,25 @@ func talkAction(ctx context.Context, sh *shell, c *cli.Context) error {
 }
 
 func (sh *shell) readShout(c *cli.Context) (shout, error) {
-	s := shout{file: c.Args().First(), openMic: c.Bool("open-mic"), hear: c.Bool("hear"), output: c.String("output")}
+	s := shout{openMic: c.Bool("open-mic"), hear: c.Bool("hear"), output: c.String("output")}
 	switch {
-	case c.NArg() > 1:
-		return s, usagef("talk takes one FILE, not %d", c.NArg())
-	case s.openMic && s.file != "":
+	case s.openMic && c.NArg() > 0:
 		return s, usagef("--open-mic takes no FILE")
 	case c.IsSet("output") && (!s.hear || s.output == ""):
 		return s, usagef("-o needs a FILE, and --hear with it")
+	case c.IsSet("latency") && !s.hear:
+		return s, usagef("--latency is of what is heard: it needs --hear")
+	}
+	return s, sh.readInput(c, &s)
+}
+
+// readInput reads what is to be shouted and how it is to be heard.
+func (sh *shell) readInput(c *cli.Context, s *shout) (err error) {
+	switch s.file = c.Args().First(); {
+	case c.NArg() > 1:
+		return usagef("%s takes one FILE, not %d", c.Command.Name, c.NArg())
 	case !c.IsSet("format") && (c.IsSet("rate") || c.IsSet("channels")):
-		return s, withHint(usagef("--rate and --channels describe raw PCM: they need --format"), "--format s16le; a WAV file tells these itself")
+		return withHint(usagef("--rate and --channels describe raw PCM: they need --format"), "--format s16le; a WAV file tells these itself")
 	}
 	if s.file == "" && !s.openMic && !isTerminal(sh.stdin) {
 		s.file = "-"
@@ -81,15 +102,50 @@ func (sh *shell) readShout(c *cli.Context) (shout, error) {
 	if c.IsSet("format") {
 		f, err := audio.ParseFormat(c.String("format"), c.Int("rate"), c.Int("channels"))
 		if err != nil {
-			return s, err
+			return err
 		}
 		s.format = &f
 	}
-	var err error
-	if s.codec, err = sh.chooseCodec(c.String("codec")); err != nil {
-		return s, err
+	if s.latency, err = latencyOf(c); err != nil {
+		return err
 	}
-	return s, sh.checkOutput(s.output)
+	if s.codec, err = sh.chooseCodec(c.String("codec")); err != nil {
+		return err
+	}
+	if c.IsSet("bitrate") {
+		s.bitrate = 1000 * min(max(c.Int("bitrate"), 0), 1000)
+		if err := audio.CheckBitrate(s.codec, s.bitrate); err != nil {
+			return fmt.Errorf("--bitrate %d: %w", c.Int("bitrate"), err)
+		}
+	}
+	return firstError(sh.checkOutput(s.output), sh.sameFile(s.file, s.output))
+}
+
+// sameFile refuses an output that is the input: it would be emptied before it is read.
+func (sh *shell) sameFile(input, output string) error {
+	if output == toSpeaker || output == toStdout {
+		return nil
+	}
+	out, err := os.Stat(output)
+	if err != nil || !out.Mode().IsRegular() {
+		return nil // it is made, or opening it tells why not
+	}
+	in, err := sh.statInput(input)
+	if err == nil && os.SameFile(in, out) {
+		return usagef("-o %s is what is to be shouted: it would be overwritten", output)
+	}
+	return nil
+}
+
+// statInput describes a file, or standard input.
+func (sh *shell) statInput(file string) (os.FileInfo, error) {
+	if file != "-" {
+		return os.Stat(file)
+	}
+	if f, ok := sh.stdin.(*os.File); ok {
+		return f.Stat()
+	}
+	return nil, os.ErrNotExist
 }
 
 // chooseCodec finds the codec; without a name it is the best that this build has.
@@ -106,27 +162,73 @@ func (sh *shell) chooseCodec(name string) (audio.Codec, error) {
 
 // talkFile shouts a file or standard input.
 func (sh *shell) talkFile(ctx context.Context, s shout) error {
-	in := sh.stdin
-	if s.file != "-" {
-		f, err := unlessEnded(ctx, func() (*os.File, error) { return os.Open(s.file) })
-		if err != nil {
-			return err
-		}
-		defer closeRead(f)
-		in = f
-	} else if isTerminal(sh.stdin) {
-		return usagef("standard input is a terminal: it has no audio")
+	if s.file == "-" && mayBeLive(sh.stdin) {
+		return sh.talkPipe(ctx, s)
 	}
-	src, err := openSource(ctx, in, s)
+	src, done, err := sh.openInput(ctx, s)
 	if err != nil {
 		return err
 	}
+	defer done()
 	t, err := sh.startTalking(ctx, s, s.file == "-")
 	if err != nil {
 		return err
 	}
 	defer t.close()
 	return t.shout(ctx, src)
+}
+
+// mayBeLive tells whether standard input may be a microphone: it is no file, and not the keyboard.
+func mayBeLive(stdin io.Reader) bool {
+	f, ok := stdin.(*os.File)
+	if !ok || isTerminal(stdin) {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && !info.Mode().IsRegular()
+}
+
+// talkPipe shouts what comes through a pipe. It is waited for once the room is joined: what a microphone says before that would have all that follows
+// be late. The wait ends with the session, too.
+func (sh *shell) talkPipe(ctx context.Context, s shout) error {
+	t, err := sh.startTalking(ctx, s, true)
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	opening, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-t.ended:
+			cancel(t.client.Err())
+		case <-opening.Done():
+		}
+	}()
+	src, err := openSource(opening, sh.stdin, s)
+	if err != nil {
+		return err
+	}
+	return t.shout(ctx, src)
+}
+
+// openInput opens what is to be shouted: a file, or standard input. done closes it.
+func (sh *shell) openInput(ctx context.Context, s shout) (src *audio.Source, done func(), err error) {
+	in, done := sh.stdin, func() {}
+	if s.file != "-" {
+		f, err := unlessEnded(ctx, func() (*os.File, error) { return os.Open(s.file) })
+		if err != nil {
+			return nil, nil, err
+		}
+		in, done = f, func() { closeRead(f) }
+	} else if isTerminal(sh.stdin) {
+		return nil, nil, usagef("standard input is a terminal: it has no audio")
+	}
+	if src, err = openSource(ctx, in, s); err != nil {
+		done()
+		return nil, nil, err
+	}
+	return src, done, nil
 }
 
 // closeRead closes a file that was only read.
@@ -170,6 +272,7 @@ type talker struct {
 	shoutOf shout
 	client  *peer.Client
 	delay   time.Duration
+	last    peer.Progress // of the talk
 	echo    *echo         // nil without --hear
 	ended   chan struct{} // closed when the session's events have ended
 }
@@ -198,13 +301,34 @@ func (t *talker) join(ctx context.Context) error {
 		}
 		return err
 	}
-	h, err := t.startHearing(ctx, t.client, false)
+	o := peer.HearOptions{Latency: t.shoutOf.latency, Parts: t.partsOf(t.shoutOf.output)}
+	if check := t.shoutOf.check; check != nil {
+		o.Parts = bothParts(o.Parts, check.take)
+	}
+	h, err := t.startHearing(ctx, t.client, o)
 	if err != nil {
 		return err
 	}
 	t.delay = h.Joined().Delay
-	t.echo, err = startEcho(ctx, t.shell, hearing{h, t.shoutOf.output, new(ending)})
-	return err
+	t.shoutOf.check.hear(h)
+	play, err := t.openEcho(h)
+	if err != nil {
+		return err
+	}
+	t.echo = startEcho(ctx, play)
+	return nil
+}
+
+// openEcho opens where the echo goes. The sound check does without a speaker.
+func (t *talker) openEcho(h *peer.Hearing) (play func(context.Context) error, err error) {
+	check := t.shoutOf.check
+	if check == nil || t.shoutOf.output != toSpeaker {
+		return t.openOutput(hearing{h, t.shoutOf.output, new(ending)})
+	}
+	check.sound = newRoomSound(h, false)
+	return func(ctx context.Context) error {
+		return check.sound.run(ctx, func(err error) { t.out.remark(noSpeaker(err, "the echo is measured all the same")) })
+	}, nil
 }
 
 // watch reads the session's events until they end.
@@ -215,6 +339,7 @@ func (t *talker) watch() {
 		case *peer.Talking:
 			if t.echo != nil {
 				t.tellEvent(ev)
+				t.shoutOf.check.note(ev)
 				t.echo.note(ev)
 			}
 		case *peer.Lost, *peer.Back, *peer.RoomChanged:
@@ -234,32 +359,54 @@ func (t *talker) close() {
 
 // shout sends src to its end, tells how it went, and waits for the echo if that is wanted.
 func (t *talker) shout(ctx context.Context, src *audio.Source) error {
-	var talk *peer.Talk
-	err := t.ask(ctx, func(ctx context.Context) (err error) {
-		talk, err = t.client.Talk(ctx, t.room, t.shoutOf.codec)
-		return err
-	})
+	talk, err := t.begin(ctx)
 	if err != nil {
 		return err
 	}
 	t.tellStart(talk)
-	played := talk.Play(ctx, src, t.progress(src))
-	t.out.clearStatus()
+	return t.conclude(ctx, talk, t.play(ctx, talk, src))
+}
+
+// begin asks for a talk.
+func (t *talker) begin(ctx context.Context) (talk *peer.Talk, err error) {
+	err = t.ask(ctx, func(ctx context.Context) (err error) {
+		talk, err = t.client.Talk(ctx, t.room, t.shoutOf.codec)
+		return err
+	})
+	if err == nil && t.shoutOf.bitrate > 0 {
+		err = talk.SetBitrate(t.shoutOf.bitrate)
+	}
+	return talk, err
+}
+
+// play sends src to its end.
+func (t *talker) play(ctx context.Context, talk *peer.Talk, src *audio.Source) error {
+	defer t.out.clearStatus()
+	return talk.Play(ctx, src, t.shoutOf.check.watch(talk, t.progress(src)))
+}
+
+// conclude ends a talk of which everything was played, or not; it tells how it went, and waits for the echo if that is wanted.
+func (t *talker) conclude(ctx context.Context, talk *peer.Talk, played error) error {
 	if t.echo != nil {
 		t.echo.expect(talk.SSRC())
 	}
-	// The end is told also when the context has ended: the room should not wait for more.
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout(ctx, t.delay))
-	report, err := talk.End(ending)
-	cancel()
-	if err := firstError(wantedEnd(ctx, played), context.Cause(ctx), err); err != nil {
-		return orCause(ctx, err)
+	report, err := t.end(ctx, talk, played)
+	if err != nil {
+		return err
 	}
 	t.tellEnd(talk, report)
 	if t.echo == nil {
 		return nil
 	}
 	return t.echo.wait(ctx, t.delay)
+}
+
+// end ends a talk. It is told also when the context has ended: the room should not wait for more.
+func (t *talker) end(ctx context.Context, talk *peer.Talk, played error) (peer.Report, error) {
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout(ctx, t.delay))
+	defer cancel()
+	report, err := talk.End(ending)
+	return report, orCause(ctx, firstError(wantedEnd(ctx, played), context.Cause(ctx), err))
 }
 
 // endTimeout: who was interrupted does not want to wait for the report.
@@ -288,6 +435,7 @@ func (t *talker) tellEnd(talk *peer.Talk, r peer.Report) {
 	if t.json {
 		o, seconds := t.talkObject("end", talk), r.Duration.Seconds()
 		o.Duration, o.Frames, o.Lost = &seconds, &r.Frames, &r.Lost
+		o.Bitrate, o.Copies = &t.last.Bitrate, &t.last.Copies
 		t.out.object(o)
 	}
 	t.out.remark(shouted(t.client.Nick(), t.room, r))

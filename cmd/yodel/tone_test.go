@@ -39,7 +39,7 @@ func cmdTone(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o600))
 }
 
-// cmdSounds checks how much sound is in a WAV. Pauses are not counted, and no fault: a machine with much else to do makes
+// cmdSounds checks how much sound is in a file. Pauses are not counted, and no fault: a machine with much else to do makes
 // them, and those who shout and hear do not lose what is around them.
 func cmdSounds(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 3 {
@@ -56,7 +56,7 @@ func cmdSounds(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// heard gives how many seconds of a WAV are sound, in steps of 10 ms.
+// heard gives how many seconds of a file are sound, in steps of 10 ms.
 func heard(ts *testscript.TestScript, file string) (seconds float64) {
 	f, err := os.Open(ts.MkAbs(file))
 	ts.Check(err)

@@ -12,7 +12,7 @@ import (
 
 // ofSound are the scripts in which a stall of the machine that is longer than the room's delay is heard. They are tried again: what is wrong with the
 // programs is wrong each time.
-var ofSound = []string{"hear", "hear_many", "interrupt", "record", "talk", "talk_pipe"}
+var ofSound = []string{"chat_sound", "chat_talk", "echo", "hear", "hear_many", "interrupt", "record", "talk", "talk_pipe"}
 
 const soundTries = 4
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"yodel/peer"
 	"yodel/wire"
@@ -13,24 +14,54 @@ import (
 
 // readTyped takes lines until the user leaves or the input ends.
 func (c *chat) readTyped(ctx context.Context) error {
-	lines := readLines(ctx, c.stdin)
+	c.lines = typedLines{lines: readLines(ctx, c.stdin)}
 	for {
-		select {
-		case <-ctx.Done():
+		switch l := c.lines.next(ctx); {
+		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case l := <-lines:
-			switch {
-			case errors.Is(l.err, io.EOF):
-				return nil
-			case l.unfit():
-				c.notSent(l.err)
-			case l.err != nil:
-				return l.err
-			case c.take(ctx, string(l.text)):
-				return nil
-			}
+		case errors.Is(l.err, io.EOF):
+			return nil
+		case l.unfit():
+			c.notSent(l.err)
+		case l.err != nil:
+			return l.err
+		case c.take(ctx, string(l.text)):
+			return nil
 		}
 	}
+}
+
+// typedLines are lines of which the next one can be looked for before it is wanted.
+type typedLines struct {
+	lines <-chan line
+	ahead *line // it was looked for, and was there
+}
+
+// next gives the next line; none, if the context ends first.
+func (t *typedLines) next(ctx context.Context) (l line) {
+	if t.ahead != nil {
+		l, t.ahead = *t.ahead, nil
+		return l
+	}
+	select {
+	case l = <-t.lines:
+	case <-ctx.Done():
+	}
+	return l
+}
+
+// follows tells whether the next line is there, or comes, or the input ends, within a time.
+func (t *typedLines) follows(ctx context.Context, within time.Duration) bool {
+	timer := time.NewTimer(within)
+	defer timer.Stop()
+	select {
+	case l := <-t.lines:
+		t.ahead = &l
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false
 }
 
 // take sees to it that what a line says is done; leave tells that the user wants to go.
@@ -38,8 +69,13 @@ func (c *chat) take(ctx context.Context, text string) (leave bool) {
 	word, rest, _ := strings.Cut(strings.TrimSpace(text), " ")
 	asked := c.asked
 	c.asked = false
+	pasted := time.Since(c.lastAt) < atOnce
+	c.lastAt = time.Now()
 	switch {
 	case word == "":
+		if c.sound != nil && !asked {
+			c.enter(ctx, pasted)
+		}
 		return false
 	case asked && (word == "y" || word == "yes"):
 		return true
@@ -49,6 +85,9 @@ func (c *chat) take(ctx context.Context, text string) (leave bool) {
 		return false
 	case word == "/quit" || word == "/exit":
 		return true
+	case word == "/mute" && rest == "" && c.sound != nil:
+		c.toggleSound()
+		return false
 	case strings.HasPrefix(word, "/") && !strings.HasPrefix(word, "//"):
 		c.queue(ctx, &c.asking, func(ctx context.Context) { c.slash(ctx, word, strings.TrimSpace(rest)) })
 		return false
@@ -97,8 +136,10 @@ func (c *chat) slash(ctx context.Context, word, rest string) {
 		err = c.setNick(ctx, rest)
 	case "/who":
 		err = c.who(ctx)
+	case "/mute":
+		err = usagef("/mute stands alone, in a chat on a terminal: no other has sound")
 	default:
-		err = usagef("unknown command %s: /nick NAME, /who and /quit are known; // sends a line that begins with /", word)
+		err = usagef("unknown command %s: /nick NAME, /who, /mute and /quit are known; // sends a line that begins with /", word)
 	}
 	if err != nil && ctx.Err() == nil {
 		c.out.errorLine("yodel: error: " + wire.Printable(err.Error()))

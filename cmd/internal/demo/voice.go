@@ -3,10 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"time"
 
+	"yodel/cmd/internal/speech"
+	"yodel/cmd/internal/through"
 	"yodel/peer/audio"
 	"yodel/peer/audio/score"
 )
@@ -83,73 +83,18 @@ func (m measurement) report() (string, error) {
 
 // measure compares the recorded echo with the voice, and with the voice through the codec without a network.
 func measure(voice, echo string) (measurement, error) {
-	ref, err := load(voice)
+	ref, err := speech.Load(voice)
 	if err != nil {
 		return measurement{}, err
 	}
-	got, err := load(echo)
+	got, err := speech.Load(echo)
 	if err != nil {
 		return measurement{}, err
 	}
 	codec := audio.Available()[0]
-	direct, err := through(codec, ref)
+	direct, err := through.Codec(codec, 0, ref)
 	if err != nil {
 		return measurement{}, err
 	}
 	return measurement{codec: score.Compare(ref, direct), echo: score.Compare(ref, got), name: codec.Name}, nil
-}
-
-// load reads a WAV file as 48 kHz mono.
-func load(path string) ([]int16, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() //nolint:errcheck // it was only read
-	src, err := audio.Open(f, nil)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	var pcm []int16
-	frame := make([]int16, 960)
-	for {
-		n, err := src.Read(frame)
-		pcm = append(pcm, frame[:n]...)
-		if errors.Is(err, io.EOF) {
-			return pcm, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-	}
-}
-
-// through encodes and decodes.
-func through(codec audio.Codec, pcm []int16) ([]int16, error) {
-	enc, err := audio.NewEncoder(codec)
-	if err != nil {
-		return nil, err
-	}
-	dec, err := audio.NewDecoder(codec.PayloadType)
-	if err != nil {
-		return nil, err
-	}
-	frame := make([]int16, codec.FrameSamples)
-	decoded := make([]int16, 5760) // 120 ms, the longest Opus packet
-	var out []int16
-	for len(pcm) > 0 {
-		n := copy(frame, pcm)
-		clear(frame[n:])
-		pcm = pcm[n:]
-		packet, err := enc.Encode(nil, frame)
-		if err != nil {
-			return nil, err
-		}
-		n, err = dec.Decode(decoded, packet)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, decoded[:n]...)
-	}
-	return out, nil
 }

@@ -139,3 +139,10 @@ func Compare(said, heard []int16) score.Score {
 	defer comparing.Unlock()
 	return score.Compare(said, heard)
 }
+
+// CompareSeconds scores what was heard against what was said, each second aligned by itself.
+func CompareSeconds(said, heard []int16) (score.Score, []score.Second) {
+	comparing.Lock()
+	defer comparing.Unlock()
+	return score.CompareSeconds(said, heard)
+}
