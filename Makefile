@@ -38,7 +38,7 @@ NFPM         := .tools/nfpm-$(NFPM_VERSION)
 PROTOC_GEN   := .tools/protoc-gen-go
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-build deps-test build demo test test-net test-log test-hostile race fuzz soak lint bench bench-go bench-loss install packages generate clean
+.PHONY: help deps deps-build deps-test build demo test test-net test-log test-hostile test-sound race fuzz soak lint bench bench-go bench-loss install packages generate clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,7 +60,7 @@ demo: build ## shout into a room of one's own on this machine and measure the ec
 	$(GO) run $(TAGS) ./cmd/internal/demo -bin $(BIN)
 
 # The suites that drive the programs want the machine for themselves: they measure times, and would have other tests miss theirs.
-SUITES := /(systemd|nettest|logtest|hostile|soak)$$$$
+SUITES := /(systemd|nettest|logtest|hostile|soundtest|soak)$$$$
 test: deps-test build $(NFPM) ## run every test, those of the installed service too
 	$(GO) test $(TAGS) -timeout $(TESTTIMEOUT) $$($(GO) list $(TAGS) ./... | grep -Ev '$(SUITES)')
 	$(GO) test $(TAGS) -timeout $(TESTTIMEOUT) -p 1 $$($(GO) list $(TAGS) ./... | grep -E '$(SUITES)')
@@ -78,7 +78,11 @@ test-hostile: deps-test build ## floods and hostile clients at the daemon, all o
 	cd cmd/internal/hostile && CI=true YODEL_BIN=$(abspath $(BIN)) YODEL_HOSTILE_FORM=full YODEL_HOSTILE_SEED=$(SEED) YODEL_HOSTILE_ATTACKS='$(ATTACKS)' \
 		$(GO) test $(TAGS) -count=1 -timeout 20m
 
-# The service test, the network suite, the trials of the log and the attacks drive the binaries and have no concurrency of their own to look at:
+test-sound: deps-test build ## score the sound of the programs: delay, loss, drift, breaks, processor, all rows: SEED=7 ROWS='loss|440' (about 7 min)
+	cd cmd/internal/soundtest && CI=true YODEL_BIN=$(abspath $(BIN)) YODEL_SOUND_FORM=full YODEL_SOUND_SEED=$(SEED) YODEL_SOUND_ROWS='$(ROWS)' \
+		$(GO) test $(TAGS) -count=1 -timeout 20m
+
+# The service test, the suites of the network, the log, the attacks and the sound drive the binaries and have no concurrency of their own to look at:
 # under the race detector they would only run `make test` again. The soak is load against the clock, which the detector slows.
 race: deps-test ## run every test under the race detector but those that drive the binaries
 	$(GO) test $(TAGS) -race -timeout $(TESTTIMEOUT) $$($(GO) list $(TAGS) ./... | grep -Ev '$(SUITES)')
