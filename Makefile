@@ -83,9 +83,11 @@ test-sound: deps-test build ## score the sound of the programs: delay, loss, dri
 		$(GO) test $(TAGS) -count=1 -timeout 20m
 
 # The service test, the suites of the network, the log, the attacks and the sound drive the binaries and have no concurrency of their own to look at:
-# under the race detector they would only run `make test` again. The soak is load against the clock, which the detector slows.
-race: deps-test ## run every test under the race detector but those that drive the binaries
-	$(GO) test $(TAGS) -race -timeout $(TESTTIMEOUT) $$($(GO) list $(TAGS) ./... | grep -Ev '$(SUITES)')
+# under the race detector they would only run `make test` again. The soak is load against the clock, which the detector slows. Nor have the tools for tests
+# and documents a part in what users run.
+TOOLS := /cmd/internal/(bench|benchloss|completion|fates|foreign|impair|manual|netem|udpimpair)$$$$
+race: deps-test ## run the tests of all that users run under the race detector, but those that drive the binaries
+	$(GO) test $(TAGS) -race -timeout $(TESTTIMEOUT) $$($(GO) list $(TAGS) ./... | grep -Ev '$(SUITES)|$(TOOLS)')
 
 fuzz: deps-build ## run every fuzz target for FUZZTIME each, or all for FUZZTOTAL=60m together: TARGETS='Hub|Line'
 	@GO="$(GO)" TARGETS='$(TARGETS)' .ci/fuzz $(if $(FUZZTOTAL),total=$(FUZZTOTAL),$(FUZZTIME)) $(TAGS)

@@ -30,10 +30,10 @@ func recipesOf(t *testing.T) []string {
 
 // talkRecipe is the script that runs a line which shouts a file of 0.8 s.
 const talkRecipe = `
-daemon --delay 1s
+daemon --delay 300ms
 tone tone.wav 0.8 48000
 exec ffmpeg -v error -i tone.wav%s %s
-start h yodel hear -o heard.wav --until-silence 2s --nick bob --identity bob.pem
+start h yodel hear -o heard.wav --until-silence 1s --nick bob --identity bob.pem
 await h.err '^sample 0'
 exec sh line.sh
 stderr 'alice shouted [01]\.\d s in lobby; 0 of \d+ frames lost'
