@@ -17,7 +17,9 @@ const (
 	awaited     = 40 * SampleRate / 1000 // what is missing for longer, when nothing else is there, is heard later
 	leastTaught = SampleRate             // a shorter talk says too little of the way
 
-	hurryRate = 0.002 // how much faster
+	hurryRate = 0.002 // how much faster: at least,
+	hurryMost = 0.02  // at most,
+	hurryTime = 10    // and else so that it would take so many seconds
 	quietPeak = 184   // of 32767, −45 dB: what is softer is shortened without being heard
 )
 
@@ -73,7 +75,7 @@ func (s *stream) follow(a *arrival) {
 	drift := s.drift.watch(a.at, s.anchor, s.way.recent)
 	if s.hurry {
 		s.drift.held = false
-		drift += hurryRate
+		drift += min(max(hurryRate, float64(off)/SampleRate/hurryTime), hurryMost)
 	}
 	s.speed.set(drift)
 }

@@ -90,7 +90,7 @@ type Packet struct {
 //   - Packets come later than that, or the way has become 15 ms longer: periods of the sound are repeated, or silence is lengthened, until the depth
 //     is what it should be.
 //   - A talk that adapts has run dry and its next packet comes over 40 ms late: that is played at once and all that follows so much later.
-//   - 25 ms too deep: frames below −45 dB and silence are shortened, by half at most, and the sound is played 0.2 % faster. In the first 2 s, of which
+//   - 25 ms too deep: frames below −45 dB and silence are shortened, by half at most, and the sound is played faster, 0.2 % to 2 %. In the first 2 s, of which
 //     the first packets were perhaps slow ones, 15 ms are enough. (In a deep buffer an eighth of the depth is borne, up to 40 ms.)
 //   - Drift of the talker's clock against the reader's: once the depth has come 4 ms away from what it was, the sound is resampled, by up to 1000 ppm,
 //     so that it stays there. A talk without drift passes bit by bit, and one whose drift has ended does so again.
