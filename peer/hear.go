@@ -264,8 +264,8 @@ func (h *Hearing) push(arrived time.Time, p audio.Packet) time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	at := timeToSamples(arrived.Sub(h.start)) + h.ahead.max()
-	if h.behind > 0 {
-		at = min(at, h.position+h.behind)
+	if h.behind > 0 && at > h.position+h.behind {
+		at, p.Stalled = h.position+h.behind, true
 	}
 	if h.play.Push(at, p) == nil {
 		h.stats.Received++

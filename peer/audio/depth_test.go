@@ -318,3 +318,23 @@ func TestResamplingEndsWhenThereIsNothingToMeet(t *testing.T) {
 	}
 	d.wantNoStep(440, 500*ms, len(d.out))
 }
+
+// What a machine that stood still tells too early makes nobody quicker: the depth stays, and the sound is as it was.
+func TestAStandstillOfThisMachineMovesNothing(t *testing.T) {
+	d := adaptiveDesk(t)
+	for k := range 2000 {
+		at := 480 * k
+		d.pullTo(at)
+		pkt := Packet{SSRC: 1, Seq: uint16(k), Timestamp: uint32(480 * k), PayloadType: PayloadL16, Payload: make([]byte, 960)}
+		told := int64(at)
+		if k%400 >= 390 {
+			told, pkt.Stalled = told-100*ms, true
+		}
+		if err := d.Push(told, pkt); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if depth := d.Depth(1); depth != 50*time.Millisecond {
+		t.Errorf("a depth of %v", depth)
+	}
+}

@@ -63,6 +63,7 @@ type Packet struct {
 	Timestamp   uint32
 	PayloadType uint8
 	Payload     []byte
+	Stalled     bool // it may have arrived later than is told, because this machine stood still: no sooner than the quickest
 	Redundant   bool // it came as a copy in a later packet (RFC 2198): of no use, and no duplicate, when the packet is there
 }
 

@@ -157,6 +157,9 @@ func (s *stream) push(l *pool, a arrival) {
 		return
 	}
 	a.ts, a.astray = s.extendTS(a), s.any && a.seq < s.maxSeq && !a.pkt.Redundant
+	if a.pkt.Stalled && s.way.n > 0 {
+		a.at = max(a.at, a.ts+s.way.floor)
+	}
 	if a.pkt.Redundant {
 		if s.useless(&a) {
 			return
