@@ -1,10 +1,7 @@
 package peer
 
 import (
-	"context"
-	"errors"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -321,60 +318,6 @@ func TestReportsTellLossAndJitter(t *testing.T) {
 	}
 }
 
-func TestPaceReadsWhenTheTimeHasCome(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHearing(HearOptions{}, make(chan struct{}, 1))
-		h.setRoom(&Joined{At: time.Now()})
-		start := time.Now()
-		var at []time.Duration
-		stop := errors.New("enough")
-		err := h.Pace(t.Context(), Frame, func(b []int16) error {
-			if len(b) != 960 {
-				t.Errorf("%d samples", len(b))
-			}
-			at = append(at, time.Since(start))
-			if len(at) == 5 {
-				return stop
-			}
-			return nil
-		})
-		if !errors.Is(err, stop) {
-			t.Error(err)
-		}
-		for i, d := range at {
-			if want := time.Duration(i+1) * 20 * time.Millisecond; d != want {
-				t.Errorf("frame %d at %v, want %v", i, d, want)
-			}
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		n := 0
-		err = h.Pace(ctx, Frame, func([]int16) error { n++; return nil })
-		if !errors.Is(err, context.DeadlineExceeded) || n < 49 || n > 50 {
-			t.Errorf("%d frames in 1 s: %v", n, err)
-		}
-	})
-}
-
-// A sound card that has taken 100 ms in advance does not make packets late.
-func TestReaderAheadOfTheClock(t *testing.T) {
-	r, h := leadRig(t, 20*time.Millisecond, HearOptions{}, Config{})
-	h.read(r.now, make([]int16, 100*48))
-	r.say(talkStart(testSSRC, secure.Fingerprint{}, 0), talkEnd(testSSRC, 99))
-	var heard []int16
-	for i := range uint64(100) {
-		r.sound(testSSRC, i, uint32(i)*frame10, tone10(1))
-		heard = append(heard, r.listen(h, 10*time.Millisecond)...)
-	}
-	r.listen(h, 500*time.Millisecond)
-	if at := firstOf(heard, 1); at != 20*48 {
-		t.Errorf("heard %d samples after the reader's position at arrival, want %d", at, 20*48)
-	}
-	if st := h.Stats(); st.Late != 0 || st.Lost != 0 || st.Talks != 1 {
-		t.Errorf("%+v", st)
-	}
-}
-
 // In a room with a delay of a minute, hundreds of talks are announced before the first is heard: all have their place.
 func TestManyTalksWaitToBeHeard(t *testing.T) {
 	r, h := hearRig(t, HearOptions{}, Config{})
@@ -414,23 +357,6 @@ func TestTalksThatAreNeverHeardAreForgotten(t *testing.T) {
 	r.e.takeHeard()
 	if len(r.e.events) != 0 {
 		t.Errorf("%+v", r.e.events[0])
-	}
-}
-
-func TestWindowForgets(t *testing.T) {
-	var w window
-	if w.max() != 0 {
-		t.Error("an empty window is not 0")
-	}
-	w.add(t0, 50)
-	for ms := range 1000 {
-		w.add(t0.Add(time.Duration(ms)*time.Millisecond), int64(10-ms/200))
-		if ms < 240 && w.max() != 50 {
-			t.Fatalf("%d after %d ms, want 50", w.max(), ms)
-		}
-	}
-	if got := w.max(); got > 8 {
-		t.Errorf("%d after a second", got)
 	}
 }
 

@@ -79,11 +79,7 @@ func (sh *shell) readSound(ctx context.Context, s shout) ([]int16, error) {
 
 // echoRecorded records first. The room is there meanwhile, but not to be heard: the microphone would record it.
 func (sh *shell) echoRecorded(ctx context.Context, s shout) error {
-	program, err := recorderLine()
-	if err != nil {
-		return err
-	}
-	t, err := sh.startTalking(ctx, s, true)
+	program, t, err := sh.startAtMicrophone(ctx, s)
 	if err != nil {
 		return err
 	}

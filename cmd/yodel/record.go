@@ -15,13 +15,18 @@ import (
 // maxRecorded bounds a recording: 10 minutes of 48 kHz stereo.
 const maxRecorded = 10 * 60 * audio.SampleRate * 4
 
+// startAtMicrophone sees that there is something to record with, connects and joins.
+func (sh *shell) startAtMicrophone(ctx context.Context, s shout) (program string, t *talker, err error) {
+	if program, err = recorderLine(); err != nil {
+		return "", nil, err
+	}
+	t, err = sh.startTalking(ctx, s, true)
+	return program, t, err
+}
+
 // talkRecorded records, lets the user listen, and shouts it when told to.
 func (sh *shell) talkRecorded(ctx context.Context, s shout) error {
-	program, err := recorderLine()
-	if err != nil {
-		return err
-	}
-	t, err := sh.startTalking(ctx, s, true)
+	program, t, err := sh.startAtMicrophone(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -187,11 +192,7 @@ func (sh *shell) playBack(ctx context.Context, pcm []int16, lines <-chan line) e
 
 // talkLive shouts what the microphone hears until Enter, Ctrl-C or the end of the recorder.
 func (sh *shell) talkLive(ctx context.Context, s shout) error {
-	program, err := recorderLine()
-	if err != nil {
-		return err
-	}
-	t, err := sh.startTalking(ctx, s, true)
+	program, t, err := sh.startAtMicrophone(ctx, s)
 	if err != nil {
 		return err
 	}

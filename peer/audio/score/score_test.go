@@ -97,9 +97,12 @@ func TestSilenceAndNothingDoNotFail(t *testing.T) {
 		"less than a frame":  {sound[:10], sound[:10], 0, 0},
 		"shorter than a lag": {sound, sound[:100], 0, 0},
 	} {
-		s := Compare(c.ref, c.deg)
-		if s.Active != c.active || s.Lost != c.lost || math.IsNaN(s.FwSNRseg) || math.IsNaN(s.SNR) || math.IsNaN(s.LSD) {
-			t.Errorf("%s: %v", name, s)
+		seconds, _ := CompareSeconds(c.ref, c.deg)
+		for _, s := range []Score{Compare(c.ref, c.deg), seconds} {
+			sum := s.FwSNRseg + s.SNR + s.LSD + s.Correlation
+			if s.Active != c.active || s.Lost != c.lost || math.IsNaN(sum) {
+				t.Errorf("%s: %v", name, s)
+			}
 		}
 	}
 }
